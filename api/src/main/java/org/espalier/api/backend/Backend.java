@@ -1,0 +1,28 @@
+package org.espalier.api.backend;
+
+import org.espalier.api.Offer;
+import org.espalier.api.model.ModelPlan;
+
+/** A started backend. Closing it releases its threads and memory; executables end with it. */
+public interface Backend extends AutoCloseable {
+
+  /** Its name. */
+  BackendId id();
+
+  /** The machine in words, for people: {@code "AVX-512, 4 threads"}. */
+  String device();
+
+  /** What the plan would need here, before anything is loaded. */
+  Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session);
+
+  /**
+   * Prepares a plan, or any slice of one, for execution.
+   *
+   * @return declined with numbers when it does not fit, with reasons when an operator cannot run
+   *     here
+   */
+  Offer<Executable> compile(ModelPlan plan, CompileOptions options);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,17 @@
+package org.espalier.api.backend;
+
+import java.util.List;
+import org.espalier.api.linear.OperatorId;
+
+/**
+ * The outcome of choosing a kernel for an operator.
+ *
+ * @param operator which
+ * @param kernel who runs it
+ * @param declined those that were preferred but refused, each as {@code "name: reason"}
+ */
+public record Binding(OperatorId operator, String kernel, List<String> declined) {
+  public Binding {
+    declined = List.copyOf(declined);
+  }
+}

@@ -1,0 +1,32 @@
+package org.espalier.api.backend;
+
+import java.util.List;
+import org.espalier.api.model.ModelPlan;
+
+/**
+ * A compiled plan: immutable weights, shared by all of its sessions. Forward passes of one
+ * executable run one after another; concurrent callers wait.
+ */
+public interface Executable extends AutoCloseable {
+
+  /** What was compiled. */
+  ModelPlan plan();
+
+  /** Which kernel runs each operator, and why not another. */
+  List<Binding> bindings();
+
+  /** Begins a sequence. */
+  Session open(SessionOptions options);
+
+  /**
+   * Advances several sessions in one pass, so that weights are read once for all of them. Each
+   * session appears at most once; the positions of all steps together are at most {@link
+   * CompileOptions#maximumRows()}.
+   *
+   * @return one result per step, in order
+   */
+  List<Rows> forward(List<Step> steps);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,29 @@
+package org.espalier.backend.cpu;
+
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Backend;
+import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.BackendProvider;
+
+/** The backend that runs everywhere. */
+public final class CpuBackendProvider implements BackendProvider {
+  @Override
+  public BackendId id() {
+    return new BackendId("cpu");
+  }
+
+  @Override
+  public String description() {
+    return "plain CPUs, with vector instructions through jdk.incubator.vector";
+  }
+
+  @Override
+  public int preference() {
+    return 100;
+  }
+
+  @Override
+  public Offer<Backend> open(Context context) {
+    return Offer.declined("not yet written");
+  }
+}

@@ -1,0 +1,8 @@
+/** A backend for NVIDIA GPUs. */
+module org.espalier.backend.cuda {
+  requires org.espalier.api;
+  requires static org.jspecify;
+
+  provides org.espalier.api.backend.BackendProvider with
+      org.espalier.backend.cuda.CudaBackendProvider;
+}

@@ -1,0 +1,33 @@
+package org.espalier.runtime;
+
+import java.util.Map;
+import java.util.Optional;
+import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.Precision;
+import org.espalier.api.format.MetadataValue;
+import org.espalier.runtime.tokenizer.TokenizerCompatibility;
+
+/**
+ * How to open a model.
+ *
+ * @param backend which; the best one that accepts where empty
+ * @param precision of the arithmetic
+ * @param threads workers of the host
+ * @param batch most positions per forward pass
+ * @param compatibility of the tokenizer
+ * @param overrides metadata that replace the file's
+ * @param settings for the backend, by name
+ */
+public record ModelOptions(
+    Optional<BackendId> backend,
+    Precision precision,
+    int threads,
+    int batch,
+    TokenizerCompatibility compatibility,
+    Map<String, MetadataValue> overrides,
+    Map<String, String> settings) {
+  public ModelOptions {
+    overrides = Map.copyOf(overrides);
+    settings = Map.copyOf(settings);
+  }
+}
