@@ -1,0 +1,141 @@
+package org.espalier.backend.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.espalier.api.EspalierException;
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Backend;
+import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.CompileOptions;
+import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.Footprint;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.LinearForm;
+import org.espalier.api.linear.Rotation;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Stage;
+import org.espalier.backend.cpu.numeric.Lanes;
+import org.espalier.backend.cpu.stage.BoundLinear;
+import org.espalier.backend.cpu.stage.CompiledStages;
+import org.espalier.backend.cpu.stage.Pass;
+import org.espalier.backend.cpu.workers.WorkerPool;
+
+/** The CPU with its worker threads. */
+final class CpuBackend implements Backend {
+  private final BackendId id;
+  private final KernelRegistry kernels;
+  private final WorkerPool workers;
+
+  CpuBackend(BackendId id, KernelRegistry kernels, int threads) {
+    this.id = id;
+    this.kernels = kernels;
+    this.workers = new WorkerPool(threads);
+  }
+
+  @Override
+  public BackendId id() {
+    return id;
+  }
+
+  @Override
+  public String device() {
+    return "%s, %d-bit vectors, %d thread%s"
+        .formatted(
+            System.getProperty("os.arch"),
+            Lanes.SPECIES.vectorBitSize(),
+            workers.size(),
+            workers.size() == 1 ? "" : "s");
+  }
+
+  @Override
+  public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
+    return new Footprint(
+        mapped(plan),
+        0,
+        CompiledStages.cacheBytesPerPosition(plan, session.cacheType()) * session.contextLength(),
+        scratch(plan, options.maximumRows()));
+  }
+
+  private static long mapped(ModelPlan plan) {
+    return plan.linears().stream().mapToLong(EncodedLinear::bytes).sum();
+  }
+
+  /** An estimate: the buffers that grow with the number of rows. */
+  private static long scratch(ModelPlan plan, int rows) {
+    long attention = 0;
+    long mixture = 0;
+    for (Stage stage : plan.stages()) {
+      switch (stage) {
+        case Stage.Attention a -> {
+          long widest = Math.max(a.query().shape().outputs(), plan.width());
+          attention = Math.max(attention, rows * (4 * widest + 6L * plan.width()));
+        }
+        case Stage.MixtureOfExperts m -> {
+          long slots = Math.max(rows, Math.min(1024, (long) rows * m.used()));
+          mixture =
+              Math.max(
+                  mixture,
+                  rows * 2L * plan.width()
+                      + slots * (3L * plan.width() + 3L * m.gate().shape().outputs()));
+        }
+        case Stage.Embedding _ -> {
+          // nothing of its own
+        }
+        case Stage.Head h -> mixture += h.output().shape().outputs();
+      }
+    }
+    return Float.BYTES * ((long) rows * plan.width() + attention + mixture);
+  }
+
+  @Override
+  public Offer<Executable> compile(ModelPlan plan, CompileOptions options) {
+    if (options.memoryLimit().isPresent()) {
+      long need = mapped(plan) + scratch(plan, options.maximumRows());
+      long limit = options.memoryLimit().getAsLong();
+      if (need > limit) {
+        return Offer.declined(
+            "the plan needs %,d bytes of memory and the limit is %,d".formatted(need, limit));
+      }
+    }
+    for (Stage stage : plan.stages()) {
+      if (stage instanceof Stage.Embedding(EncodedLinear table)
+          && table.form() instanceof LinearForm.Tiled tiled
+          && !(tiled.output() instanceof Rotation.Identity)) {
+        return Offer.declined(
+            "a token table whose rows are rotated (%s) cannot be read row by row"
+                .formatted(table.codec()));
+      }
+    }
+    List<Binding> bindings = new ArrayList<>();
+    try {
+      Pass pass = new Pass(plan.width(), options.maximumRows(), workers, options.observer());
+      CompiledStages stages =
+          CompiledStages.compile(
+              plan,
+              pass,
+              options.maximumRows(),
+              linear -> {
+                var choice = kernels.choose(linear, options.precision());
+                bindings.add(choice.binding());
+                return new BoundLinear(linear, choice.kernel());
+              });
+      return Offer.accepted(new CpuExecutable(plan, options, bindings, stages, pass));
+    } catch (EspalierException.Unsupported e) {
+      return Offer.declined(e.getMessage());
+    } catch (OutOfMemoryError | ArithmeticException e) {
+      return Offer.declined(
+          "working memory of about %,d MiB for %d rows does not fit the Java heap of %,d MiB"
+              .formatted(
+                  scratch(plan, options.maximumRows()) >> 20,
+                  options.maximumRows(),
+                  Runtime.getRuntime().maxMemory() >> 20));
+    }
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+}

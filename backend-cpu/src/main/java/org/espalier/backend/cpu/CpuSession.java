@@ -1,0 +1,67 @@
+package org.espalier.backend.cpu;
+
+import java.util.List;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Activations;
+import org.espalier.api.backend.Rows;
+import org.espalier.api.backend.Session;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.Step;
+import org.espalier.backend.cpu.stage.SequenceState;
+
+/** One sequence on the CPU. */
+final class CpuSession implements Session {
+  private final CpuExecutable executable;
+  private final int contextLength;
+  private final SequenceState state;
+  private boolean closed;
+
+  CpuSession(CpuExecutable executable, SessionOptions options, SequenceState state) {
+    this.executable = executable;
+    this.contextLength = options.contextLength();
+    this.state = state;
+  }
+
+  CpuExecutable executable() {
+    return executable;
+  }
+
+  SequenceState state() {
+    return state;
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  @Override
+  public int position() {
+    return state.position();
+  }
+
+  @Override
+  public int contextLength() {
+    return contextLength;
+  }
+
+  @Override
+  public void truncate(int position) {
+    if (position < 0 || position > state.position()) {
+      throw new InvalidRequest(
+          "cannot go back to position %d of a session that is at %d"
+              .formatted(position, state.position()));
+    }
+    state.truncate(position);
+  }
+
+  @Override
+  public Rows forward(Activations input, int wanted) {
+    return executable.forward(List.of(new Step(this, input, wanted))).getFirst();
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    state.truncate(0);
+  }
+}

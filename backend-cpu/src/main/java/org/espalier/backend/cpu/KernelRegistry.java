@@ -1,0 +1,70 @@
+package org.espalier.backend.cpu;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.stream.Stream;
+import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Precision;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.backend.cpu.dense.DenseKernels;
+import org.espalier.backend.cpu.generic.GenericKernels;
+import org.espalier.backend.cpu.spi.CpuKernel;
+import org.espalier.backend.cpu.spi.CpuKernelProvider;
+
+/** All kernels of this backend, its own and those that plugins provide, in order of preference. */
+final class KernelRegistry {
+  private final List<CpuKernelProvider> providers;
+
+  /**
+   * A registry of given providers.
+   *
+   * @param providers in any order
+   */
+  KernelRegistry(List<CpuKernelProvider> providers) {
+    this.providers =
+        providers.stream()
+            .sorted(
+                Comparator.comparingInt(CpuKernelProvider::preference)
+                    .reversed()
+                    .thenComparing(CpuKernelProvider::name))
+            .toList();
+  }
+
+  /** The built-in kernels and those on the module path. */
+  static KernelRegistry discover() {
+    return new KernelRegistry(
+        Stream.concat(
+                Stream.of(new DenseKernels(), new GenericKernels()),
+                ServiceLoader.load(CpuKernelProvider.class).stream()
+                    .map(ServiceLoader.Provider::get))
+            .toList());
+  }
+
+  /** A kernel and the story of how it was chosen. */
+  record Choice(CpuKernel kernel, Binding binding) {}
+
+  /**
+   * The first kernel that accepts a linear.
+   *
+   * @throws Unsupported when none does, with all reasons
+   */
+  Choice choose(EncodedLinear linear, Precision precision) {
+    List<String> declined = new ArrayList<>();
+    for (CpuKernelProvider provider : providers) {
+      switch (provider.offer(linear, precision)) {
+        case Offer.Accepted<CpuKernel>(CpuKernel kernel) -> {
+          return new Choice(kernel, new Binding(linear.id(), kernel.name(), declined));
+        }
+        case Offer.Declined<CpuKernel>(String reason) ->
+            declined.add(provider.name() + ": " + reason);
+      }
+    }
+    throw new Unsupported(
+        "no kernel of the cpu backend runs %s (%s): %s"
+            .formatted(linear.id(), linear.codec(), String.join("; ", declined)));
+  }
+}

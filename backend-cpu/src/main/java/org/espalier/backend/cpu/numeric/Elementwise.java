@@ -1,0 +1,163 @@
+package org.espalier.backend.cpu.numeric;
+
+import static org.espalier.backend.cpu.numeric.Lanes.COUNT;
+import static org.espalier.backend.cpu.numeric.Lanes.SPECIES;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** Operations on single rows. */
+public final class Elementwise {
+  private static final float LOG2_E = 1.442695040888963f;
+  private static final float LN2_HIGH = 0.693359375f;
+  private static final float LN2_LOW = -2.12194440e-4f;
+  // Adding and subtracting 1.5·2²³ rounds to a whole number and leaves it in the low bits.
+  private static final float ROUND = 12582912f;
+
+  private Elementwise() {}
+
+  /** y = w ⊙ x / √(mean(x²) + ε). */
+  public static void rmsNorm(
+      float[] x, int xOffset, float[] w, float epsilon, float[] y, int yOffset) {
+    int n = w.length;
+    float squares = Products.dot(x, xOffset, x, xOffset, n);
+    float scale = (float) (1 / Math.sqrt((double) squares / n + epsilon));
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector.fromArray(SPECIES, x, xOffset + i)
+          .mul(scale)
+          .mul(FloatVector.fromArray(SPECIES, w, i))
+          .intoArray(y, yOffset + i);
+    }
+    for (; i < n; i++) {
+      y[yOffset + i] = x[xOffset + i] * scale * w[i];
+    }
+  }
+
+  /** y = s ⊙ x with s read where it lies; x and y may be the same. */
+  public static void multiplySigns(
+      float[] x, int xOffset, MemorySegment s, long sOffset, float[] y, int yOffset, int n) {
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector.fromArray(SPECIES, x, xOffset + i)
+          .mul(
+              FloatVector.fromMemorySegment(
+                  SPECIES, s, sOffset + (long) i * Float.BYTES, ByteOrder.LITTLE_ENDIAN))
+          .intoArray(y, yOffset + i);
+    }
+    for (; i < n; i++) {
+      y[yOffset + i] = x[xOffset + i] * s.get(Elements.F32, sOffset + (long) i * Float.BYTES);
+    }
+  }
+
+  /** y += factor · x. */
+  public static void addScaled(
+      float[] x, int xOffset, float factor, float[] y, int yOffset, int n) {
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector.fromArray(SPECIES, x, xOffset + i)
+          .fma(
+              FloatVector.broadcast(SPECIES, factor),
+              FloatVector.fromArray(SPECIES, y, yOffset + i))
+          .intoArray(y, yOffset + i);
+    }
+    for (; i < n; i++) {
+      y[yOffset + i] = Math.fma(x[xOffset + i], factor, y[yOffset + i]);
+    }
+  }
+
+  /** x *= factor. */
+  public static void scale(float[] x, int offset, float factor, int n) {
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector.fromArray(SPECIES, x, offset + i).mul(factor).intoArray(x, offset + i);
+    }
+    for (; i < n; i++) {
+      x[offset + i] *= factor;
+    }
+  }
+
+  /** Limits every value to ±{@code limit}; NaN stays NaN. */
+  public static void clamp(float[] x, int offset, float limit, int n) {
+    for (int i = offset; i < offset + n; i++) {
+      x[i] = Math.max(-limit, Math.min(limit, x[i]));
+    }
+  }
+
+  /** g = SiLU(g) ⊙ u, with SiLU(g) = g / (1 + e^−g). */
+  public static void siluTimes(float[] g, int gOffset, float[] u, int uOffset, int n) {
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector v = FloatVector.fromArray(SPECIES, g, gOffset + i);
+      v.div(exp(v.neg()).add(1f))
+          .mul(FloatVector.fromArray(SPECIES, u, uOffset + i))
+          .intoArray(g, gOffset + i);
+    }
+    for (; i < n; i++) {
+      float v = g[gOffset + i];
+      g[gOffset + i] = (float) (v / (1 + Math.exp(-v))) * u[uOffset + i];
+    }
+  }
+
+  /**
+   * eˣ to about two units in the last place, 0 below −87 and +∞ above 88. Not {@code
+   * lanewise(EXP)}, whose result differs between compiled and interpreted code.
+   */
+  static FloatVector exp(FloatVector x) {
+    FloatVector limited = x.max(-87.3f).min(88.7f);
+    FloatVector shifted = limited.fma(broadcast(LOG2_E), broadcast(ROUND));
+    FloatVector whole = shifted.sub(ROUND);
+    FloatVector r = whole.fma(broadcast(-LN2_HIGH), limited);
+    r = whole.fma(broadcast(-LN2_LOW), r);
+    FloatVector p = broadcast(1.9875691500e-4f);
+    p = p.fma(r, broadcast(1.3981999507e-3f));
+    p = p.fma(r, broadcast(8.3334519073e-3f));
+    p = p.fma(r, broadcast(4.1665795894e-2f));
+    p = p.fma(r, broadcast(1.6666665459e-1f));
+    p = p.fma(r, broadcast(5.0000001201e-1f));
+    p = p.mul(r).fma(r, r).add(1f);
+    var power =
+        shifted
+            .reinterpretAsInts()
+            .sub(Float.floatToRawIntBits(ROUND))
+            .lanewise(VectorOperators.LSHL, 23);
+    FloatVector result = p.reinterpretAsInts().add(power).reinterpretAsFloats();
+    return result
+        .blend(0f, x.lt(-87.3f))
+        .blend(Float.POSITIVE_INFINITY, x.lt(88.7f).not())
+        .blend(Float.NaN, x.test(VectorOperators.IS_NAN));
+  }
+
+  /** x = e^(x − shift); gives the sum of the results. */
+  public static float expShifted(float[] x, int offset, float shift, int n) {
+    FloatVector sums = FloatVector.zero(SPECIES);
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      FloatVector e = exp(FloatVector.fromArray(SPECIES, x, offset + i).sub(shift));
+      e.intoArray(x, offset + i);
+      sums = sums.add(e);
+    }
+    float sum = Lanes.sum(sums);
+    for (; i < n; i++) {
+      float e = (float) Math.exp(x[offset + i] - shift);
+      x[offset + i] = e;
+      sum += e;
+    }
+    return sum;
+  }
+
+  /** The largest value; NaN if any is. */
+  public static float maximum(float[] x, int offset, int n) {
+    float maximum = Float.NEGATIVE_INFINITY;
+    for (int i = offset; i < offset + n; i++) {
+      maximum = Math.max(maximum, x[i]);
+    }
+    return maximum;
+  }
+
+  private static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(SPECIES, value);
+  }
+}

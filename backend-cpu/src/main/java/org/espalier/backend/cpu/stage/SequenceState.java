@@ -1,0 +1,52 @@
+package org.espalier.backend.cpu.stage;
+
+import org.espalier.api.tensor.ElementType;
+import org.jspecify.annotations.Nullable;
+
+/** What a session remembers: a cache for each attention stage of the plan, and its position. */
+public final class SequenceState {
+  private final @Nullable KeyValueCache[] caches;
+  private int position;
+
+  /** Nothing yet. */
+  public SequenceState(CompiledStages stages, ElementType cacheType) {
+    caches = stages.newCaches(cacheType);
+  }
+
+  /** Positions seen so far. */
+  public int position() {
+    return position;
+  }
+
+  /** Moves on after a pass. */
+  public void advance(int count) {
+    position += count;
+  }
+
+  /** Forgets positions from the given one on. */
+  public void truncate(int to) {
+    position = to;
+    for (KeyValueCache cache : caches) {
+      if (cache != null) {
+        cache.truncate(to);
+      }
+    }
+  }
+
+  KeyValueCache cache(int stage) {
+    KeyValueCache cache = caches[stage];
+    if (cache == null) {
+      throw new IllegalStateException("stage " + stage + " has no cache");
+    }
+    return cache;
+  }
+
+  /** Makes room in all caches. */
+  public void reserve(int length) {
+    for (KeyValueCache cache : caches) {
+      if (cache != null) {
+        cache.reserve(length);
+      }
+    }
+  }
+}
