@@ -2,8 +2,10 @@ package org.espalier.format.gguf;
 
 import java.nio.file.Path;
 import org.espalier.api.Offer;
+import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.format.ModelFormat;
+import org.espalier.api.format.ModelWriter;
 
 /**
  * The GGUF container: versions 2 and 3, little-endian, one file.
@@ -33,5 +35,19 @@ public final class GgufFormat implements ModelFormat {
   @Override
   public Offer<ModelArtifact> open(Path path) {
     return GgufReader.open(path);
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Writes version 3 with the alignment that the metadata state, or 32.
+   *
+   * @throws org.espalier.api.EspalierException.InvalidRequest when a value does not fit its type,
+   *     or the place is no place for a file
+   * @throws org.espalier.api.EspalierException.DeviceFailure when the disk is full or refuses
+   */
+  @Override
+  public Offer<ModelWriter> create(Path path, Metadata metadata) {
+    return Offer.accepted(new GgufWriter(path, metadata));
   }
 }

@@ -75,8 +75,8 @@ final class GgufInput {
 
   /**
    * Text for people and tokens. Broken UTF-8 becomes U+FFFD: one odd description must not make a
-   * model unusable, and a token spoilt so can never be produced from a text by accident, because no
-   * vocabulary spells its tokens with that character.
+   * model unusable, and a token spoilt so never matches a text by accident, because the alphabet of
+   * byte-level vocabularies does not contain that character.
    */
   String text(String what, long maximumBytes) {
     return new String(textBytes(what, maximumBytes), StandardCharsets.UTF_8);

@@ -5,7 +5,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -41,11 +40,8 @@ final class GgufReader {
       return open(path, channel);
     } catch (NoSuchFileException e) {
       throw new InvalidRequest("there is no file '%s': check the path".formatted(path));
-    } catch (AccessDeniedException e) {
-      throw new DeviceFailure(
-          "'%s' may not be read by this user: check its permissions".formatted(path), e);
     } catch (IOException e) {
-      throw new DeviceFailure("'%s' cannot be read: %s".formatted(path, e.getMessage()), e);
+      throw new DeviceFailure("'%s' cannot be read: %s".formatted(path, IoFailure.reason(e)), e);
     }
   }
 
