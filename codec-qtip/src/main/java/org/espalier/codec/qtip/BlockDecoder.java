@@ -23,7 +23,8 @@ final class BlockDecoder implements TileDecoder {
   private final int tileRows;
   private final int tileColumns;
   private final MemorySegment blocks;
-  private final float[] pairs;
+  private final float[] firsts;
+  private final float[] seconds;
 
   /**
    * A decoder of one bank.
@@ -35,7 +36,8 @@ final class BlockDecoder implements TileDecoder {
     this.tileRows = shape.outputs() / TileBlock.SIDE;
     this.tileColumns = shape.inputs() / TileBlock.SIDE;
     this.blocks = blocks;
-    this.pairs = codebook.signedPairs();
+    this.firsts = codebook.firsts();
+    this.seconds = codebook.signedSeconds();
   }
 
   @Override
@@ -52,7 +54,8 @@ final class BlockDecoder implements TileDecoder {
   }
 
   private void decodeTile(long at, float[] target, int offset) {
-    float[] values = pairs;
+    float[] first = firsts;
+    float[] second = seconds;
     float scale = TileBlock.scale(blocks, at);
     long window = TileBlock.startState(blocks, at);
     for (int row = 0; row < TileBlock.SIDE; row++) {
@@ -61,9 +64,10 @@ final class BlockDecoder implements TileDecoder {
       int rowOffset = offset + row * TileBlock.SIDE;
       for (int step = 0; step < ROW_STEPS; step++) {
         int state = (int) (window >>> 32 - Trellis.CODE_BITS * step);
-        int pair = 2 * Trellis.signedEntry(Trellis.hash(state));
-        target[rowOffset + 2 * step] = scale * values[pair];
-        target[rowOffset + 2 * step + 1] = scale * values[pair + 1];
+        int entry = Trellis.signedEntry(Trellis.hash(state));
+        // Masking by the length itself lets the compiler leave out the bounds check.
+        target[rowOffset + 2 * step] = scale * first[entry & first.length - 1];
+        target[rowOffset + 2 * step + 1] = scale * second[entry & second.length - 1];
       }
     }
   }

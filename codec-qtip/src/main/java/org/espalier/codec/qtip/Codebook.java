@@ -82,18 +82,25 @@ final class Codebook {
     return table;
   }
 
-  /**
-   * All pairs twice: as they are, then with the second value negated. Pair i lies at 2i and 2i + 1,
-   * and {@link Trellis#signedEntry} finds it.
-   */
-  float[] signedPairs() {
-    float[] pairs = new float[2 * values.length];
+  /** The first values of all entries. */
+  float[] firsts() {
+    float[] firsts = new float[ENTRIES];
     for (int entry = 0; entry < ENTRIES; entry++) {
-      pairs[2 * entry] = value(entry, 0);
-      pairs[2 * entry + 1] = value(entry, 1);
-      pairs[2 * (ENTRIES + entry)] = value(entry, 0);
-      pairs[2 * (ENTRIES + entry) + 1] = -value(entry, 1);
+      firsts[entry] = value(entry, 0);
     }
-    return pairs;
+    return firsts;
+  }
+
+  /**
+   * The second values of all entries, then all of them negated, so that {@link Trellis#signedEntry}
+   * is the index of the value with its sign.
+   */
+  float[] signedSeconds() {
+    float[] seconds = new float[2 * ENTRIES];
+    for (int entry = 0; entry < ENTRIES; entry++) {
+      seconds[entry] = value(entry, 1);
+      seconds[ENTRIES + entry] = -value(entry, 1);
+    }
+    return seconds;
   }
 }

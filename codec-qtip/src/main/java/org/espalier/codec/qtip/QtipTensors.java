@@ -70,6 +70,12 @@ record QtipTensors(MemorySegment tiles, MemorySegment inputSigns, MemorySegment 
       throw new Refusal(
           "'%s' is of type %s, not QTIP_2B (ggml type 41)".formatted(weight.name(), weight.type()));
     }
+    requireSiblings(group, weight);
+    return weight;
+  }
+
+  private static void requireSiblings(TensorGroup group, Tensor weight) throws Refusal {
+    String stem = group.stem();
     Set<String> missing = new TreeSet<>(Set.of(INPUT_SIGNS, OUTPUT_SIGNS));
     missing.removeAll(group.members().keySet());
     if (missing.size() == 2) {
@@ -90,7 +96,6 @@ record QtipTensors(MemorySegment tiles, MemorySegment inputSigns, MemorySegment 
           "'%s' is QTIP_2B, but beside it is '%s.%s', which QTIP_2B has no meaning for"
               .formatted(weight.name(), stem, unknown.iterator().next()));
     }
-    return weight;
   }
 
   private static void requireHadamardDimensions(String stem, LinearShape shape) throws Refusal {

@@ -59,7 +59,7 @@ final class Trellis {
   }
 
   /**
-   * Entry and sign together, bits 6 to 15 of a hash: an index into {@link Codebook#signedPairs}.
+   * Entry and sign together, bits 6 to 15 of a hash: an index into {@link Codebook#signedSeconds}.
    */
   static int signedEntry(int hash) {
     return hash >>> ENTRY_SHIFT & (2 * Codebook.ENTRIES - 1);

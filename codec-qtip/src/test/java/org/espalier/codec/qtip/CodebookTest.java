@@ -39,15 +39,15 @@ final class CodebookTest {
   }
 
   @Test
-  void signedPairsHoldEachEntryWithBothSigns() {
-    float[] pairs = codebook.signedPairs();
-    assertEquals(4 * Codebook.ENTRIES, pairs.length);
-    for (int entry = 0; entry < Codebook.ENTRIES; entry++) {
-      int mirrored = 2 * (entry + Codebook.ENTRIES);
-      assertEquals(codebook.value(entry, 0), pairs[2 * entry]);
-      assertEquals(codebook.value(entry, 1), pairs[2 * entry + 1]);
-      assertEquals(codebook.value(entry, 0), pairs[mirrored]);
-      assertEquals(-codebook.value(entry, 1), pairs[mirrored + 1]);
+  void signedSecondsHoldBothSigns() {
+    float[] firsts = codebook.firsts();
+    float[] seconds = codebook.signedSeconds();
+    assertEquals(512, firsts.length);
+    assertEquals(1024, seconds.length);
+    for (int entry = 0; entry < 512; entry++) {
+      assertEquals(codebook.value(entry, 0), firsts[entry]);
+      assertEquals(codebook.value(entry, 1), seconds[entry]);
+      assertEquals(-codebook.value(entry, 1), seconds[512 + entry]);
     }
   }
 
