@@ -27,6 +27,7 @@ final class CpuBackend implements Backend {
   private final BackendId id;
   private final KernelRegistry kernels;
   private final WorkerPool workers;
+  private volatile boolean closed;
 
   CpuBackend(BackendId id, KernelRegistry kernels, int threads) {
     this.id = id;
@@ -91,6 +92,9 @@ final class CpuBackend implements Backend {
 
   @Override
   public Offer<Executable> compile(ModelPlan plan, CompileOptions options) {
+    if (closed) {
+      return Offer.declined("the backend is closed");
+    }
     if (options.memoryLimit().isPresent()) {
       long need = mapped(plan) + scratch(plan, options.maximumRows());
       long limit = options.memoryLimit().getAsLong();
@@ -109,6 +113,11 @@ final class CpuBackend implements Backend {
       }
     }
     List<Binding> bindings = new ArrayList<>();
+    for (Stage stage : plan.stages()) {
+      if (stage instanceof Stage.Embedding(EncodedLinear table)) {
+        bindings.add(new Binding(table.id(), "lookup", List.of()));
+      }
+    }
     try {
       Pass pass = new Pass(plan.width(), options.maximumRows(), workers, options.observer());
       CompiledStages stages =
@@ -121,7 +130,7 @@ final class CpuBackend implements Backend {
                 bindings.add(choice.binding());
                 return new BoundLinear(linear, choice.kernel());
               });
-      return Offer.accepted(new CpuExecutable(plan, options, bindings, stages, pass));
+      return Offer.accepted(new CpuExecutable(this, plan, options, bindings, stages, pass));
     } catch (EspalierException.Unsupported e) {
       return Offer.declined(e.getMessage());
     } catch (OutOfMemoryError | ArithmeticException e) {
@@ -134,8 +143,13 @@ final class CpuBackend implements Backend {
     }
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   @Override
   public void close() {
+    closed = true;
     workers.close();
   }
 }

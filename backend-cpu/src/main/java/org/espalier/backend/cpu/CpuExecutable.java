@@ -17,13 +17,13 @@ import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cpu.stage.CompiledStages;
 import org.espalier.backend.cpu.stage.Pass;
 import org.espalier.backend.cpu.stage.SequenceState;
 
 /** A plan bound to kernels. One forward pass runs at a time, on all workers. */
 final class CpuExecutable implements Executable {
+  private final CpuBackend backend;
   private final ModelPlan plan;
   private final CompileOptions options;
   private final List<Binding> bindings;
@@ -33,11 +33,13 @@ final class CpuExecutable implements Executable {
   private volatile boolean closed;
 
   CpuExecutable(
+      CpuBackend backend,
       ModelPlan plan,
       CompileOptions options,
       List<Binding> bindings,
       CompiledStages stages,
       Pass pass) {
+    this.backend = backend;
     this.plan = plan;
     this.options = options;
     this.bindings = List.copyOf(bindings);
@@ -58,8 +60,14 @@ final class CpuExecutable implements Executable {
   @Override
   public Session open(SessionOptions session) {
     requireOpen();
-    if (session.cacheType() == ElementType.BF16) {
-      throw new InvalidRequest("the cpu backend keeps its cache in F32 or F16, not in BF16");
+    if (options.memoryLimit().isPresent()) {
+      long need = backend.footprint(plan, options, session).total();
+      long limit = options.memoryLimit().getAsLong();
+      if (need > limit) {
+        throw new DeviceFailure(
+            "a session of %,d positions needs %,d bytes of memory in all and the limit is %,d: use a shorter context"
+                .formatted(session.contextLength(), need, limit));
+      }
     }
     return new CpuSession(this, session, new SequenceState(stages, session.cacheType()));
   }
@@ -90,7 +98,7 @@ final class CpuExecutable implements Executable {
   }
 
   private void requireOpen() {
-    if (closed) {
+    if (closed || backend.isClosed()) {
       throw new InvalidRequest("the model is closed");
     }
   }

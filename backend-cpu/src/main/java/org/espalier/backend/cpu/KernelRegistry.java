@@ -12,6 +12,7 @@ import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.backend.cpu.dense.DenseKernels;
 import org.espalier.backend.cpu.generic.GenericKernels;
+import org.espalier.backend.cpu.qtip.QtipKernels;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.CpuKernelProvider;
 
@@ -38,7 +39,9 @@ final class KernelRegistry {
   static KernelRegistry discover() {
     return new KernelRegistry(
         Stream.concat(
-                Stream.of(new DenseKernels(), new GenericKernels()),
+                Stream.concat(
+                    QtipKernels.providers().stream(),
+                    Stream.of(new DenseKernels(), new GenericKernels())),
                 ServiceLoader.load(CpuKernelProvider.class).stream()
                     .map(ServiceLoader.Provider::get))
             .toList());

@@ -66,10 +66,10 @@ final class KeyValueCache {
     for (int head = 0; head < heads; head++) {
       int to = index(head, position);
       int at = offset + head * dimension;
-      if (type == ElementType.F32) {
-        System.arraycopy(from, at, floats, to, dimension);
-      } else {
-        toHalf(from, at, halves, to, dimension);
+      switch (type) {
+        case F32 -> System.arraycopy(from, at, floats, to, dimension);
+        case F16 -> toHalf(from, at, halves, to, dimension);
+        case BF16 -> toBrain(from, at, halves, to, dimension);
       }
     }
   }
@@ -88,14 +88,14 @@ final class KeyValueCache {
 
   private void read(
       float[] floats, short[] halves, int from, int count, float[] target, int offset) {
-    if (type == ElementType.F32) {
-      System.arraycopy(floats, from, target, offset, count * dimension);
-    } else {
-      fromHalf(halves, from, target, offset, count * dimension);
+    switch (type) {
+      case F32 -> System.arraycopy(floats, from, target, offset, count * dimension);
+      case F16 -> fromHalf(halves, from, target, offset, count * dimension);
+      case BF16 -> fromBrain(halves, from, target, offset, count * dimension);
     }
   }
 
-  // Plain loops over arrays: the compiler turns these two into vector conversions.
+  // Plain loops over arrays: the compiler turns them into vector conversions.
 
   private static void toHalf(float[] from, int at, short[] to, int offset, int count) {
     for (int i = 0; i < count; i++) {
@@ -106,6 +106,22 @@ final class KeyValueCache {
   private static void fromHalf(short[] from, int at, float[] to, int offset, int count) {
     for (int i = 0; i < count; i++) {
       to[offset + i] = Float.float16ToFloat(from[at + i]);
+    }
+  }
+
+  /** Rounds to the nearest, ties to even, as the conversion to F16 does. */
+  private static void toBrain(float[] from, int at, short[] to, int offset, int count) {
+    for (int i = 0; i < count; i++) {
+      float value = from[at + i];
+      int bits = Float.floatToRawIntBits(value);
+      int rounded = bits + 0x7FFF + (bits >>> 16 & 1);
+      to[offset + i] = (short) ((Float.isNaN(value) ? bits | 0x400000 : rounded) >>> 16);
+    }
+  }
+
+  private static void fromBrain(short[] from, int at, float[] to, int offset, int count) {
+    for (int i = 0; i < count; i++) {
+      to[offset + i] = Float.intBitsToFloat(from[at + i] << 16);
     }
   }
 
