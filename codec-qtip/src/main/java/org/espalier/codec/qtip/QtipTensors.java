@@ -123,8 +123,9 @@ record QtipTensors(MemorySegment tiles, MemorySegment inputSigns, MemorySegment 
       throw new Refusal("'%s' is of type %s, not F32".formatted(tensor.name(), tensor.type()));
     }
     requireShape(tensor, signShape(experts, dimension), experts == 1);
-    MemorySegment signs = data(tensor, tensor.elements() * Float.BYTES);
-    for (long i = 0; i < tensor.elements(); i++) {
+    long count = tensor.elements();
+    MemorySegment signs = data(tensor, count * Float.BYTES);
+    for (long i = 0; i < count; i++) {
       float sign = signs.getAtIndex(F32, i);
       if (!Float.isFinite(sign)) {
         throw new Refusal(
