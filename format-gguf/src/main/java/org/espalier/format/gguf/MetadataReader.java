@@ -44,14 +44,15 @@ final class MetadataReader {
   /** Arrays within arrays. */
   static final int MAX_DEPTH = 8;
 
-  private static final String SPLIT_COUNT = "split.count";
-
   /** Bytes of an entry with an empty key and the smallest value. */
   static final int MIN_ENTRY_BYTES = Long.BYTES + Integer.BYTES + 1;
+
+  private static final String SPLIT_COUNT = "split.count";
 
   private final GgufInput input;
   private final long limit;
   private final Map<String, MetadataValue> entries = new LinkedHashMap<>();
+  // Boxed once: an array of bytes would otherwise take two dozen times its size.
   private final Long[] bytes = new Long[256];
   private long values;
   private int alignment = Alignment.DEFAULT;
