@@ -171,7 +171,7 @@ public final class Model implements AutoCloseable {
     }
     if (contextLength > plan.contextLength()) {
       notices.accept(
-          "the model was trained for a context of %d tokens; text beyond that, up to the %d asked for, may be poor"
+          "the model was trained for a context of %d tokens; in one of %d its text may be poor"
               .formatted(plan.contextLength(), contextLength));
     }
     int positions = contextLength == 0 ? plan.contextLength() : contextLength;
