@@ -52,11 +52,11 @@ final class Program {
   /** Runs one command. Gives the exit code of the process. */
   int run(String... arguments) {
     try {
-      return commands.execute(arguments);
+      int exitCode = commands.execute(arguments);
+      console.flush();
+      return exitCode;
     } catch (Throwable failure) { // errors of the VM do not reach picocli's handlers
       return failed(failure);
-    } finally {
-      console.flush();
     }
   }
 
