@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
-      SynthesizeCommand.class
+      SynthesizeCommand.class,
+      BenchCommand.class
     },
     sortOptions = false,
     synopsisSubcommandLabel = "COMMAND",
