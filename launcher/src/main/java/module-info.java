@@ -1,14 +1,20 @@
 /** The command line, and the composition root: the one place that looks for providers. */
 module org.espalier.launcher {
-  requires com.google.common;
+  requires com.google.common; // Guice, an automatic module, brings neither this along
   requires com.google.guice;
   requires info.picocli;
+  requires jakarta.inject; // nor this
   requires org.espalier.api;
   requires org.espalier.runtime;
   requires static org.jspecify;
+  requires tools.jackson.jr.ob;
 
-  opens org.espalier.launcher to
+  opens org.espalier.launcher.command to
       com.google.guice,
+      info.picocli;
+  opens org.espalier.launcher.discovery to
+      com.google.guice;
+  opens org.espalier.launcher.option to
       info.picocli;
 
   uses org.espalier.api.backend.BackendProvider;

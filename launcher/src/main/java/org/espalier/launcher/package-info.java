@@ -1,4 +1,4 @@
-/** Commands and composition. */
+/** The entry point and the wiring. */
 @NullMarked
 package org.espalier.launcher;
 

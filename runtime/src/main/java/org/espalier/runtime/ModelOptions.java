@@ -2,6 +2,7 @@ package org.espalier.runtime;
 
 import java.util.Map;
 import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.format.MetadataValue;
@@ -26,8 +27,15 @@ public record ModelOptions(
     TokenizerCompatibility compatibility,
     Map<String, MetadataValue> overrides,
     Map<String, String> settings) {
+  /** Refuses fewer than one thread, or than one position per pass. */
   public ModelOptions {
     overrides = Map.copyOf(overrides);
     settings = Map.copyOf(settings);
+    if (threads < 1) {
+      throw new InvalidRequest("there must be at least 1 thread: " + threads);
+    }
+    if (batch < 1) {
+      throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
+    }
   }
 }

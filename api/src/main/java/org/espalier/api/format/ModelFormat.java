@@ -16,6 +16,9 @@ public interface ModelFormat {
    *
    * @return declined when the file is of another kind
    * @throws org.espalier.api.EspalierException.MalformedModel when it is of this kind but broken
+   * @throws org.espalier.api.EspalierException.Unsupported when it is of this kind, in a form that
+   *     this format does not read
+   * @throws org.espalier.api.EspalierException.InvalidRequest when there is no such file
    * @throws org.espalier.api.EspalierException.DeviceFailure when it cannot be read at all
    */
   Offer<ModelArtifact> open(Path path);

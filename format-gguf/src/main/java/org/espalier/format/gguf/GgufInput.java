@@ -6,13 +6,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.espalier.api.EspalierException.MalformedModel;
 
 /**
- * Reads forward through the bytes of a file; every step is checked against the end. {@code what}
- * names the thing being read for the message that a file which ends within it gets.
+ * Reads forward through the bytes of a file; every step is checked against the end. It remembers
+ * what is being read, so that a message can say so and reading well-formed files costs no text.
  */
 final class GgufInput {
   private static final ValueLayout.OfShort SHORT =
@@ -25,7 +26,10 @@ final class GgufInput {
 
   private final Path path;
   private final MemorySegment bytes;
+  private final CharsetDecoder strictUtf8 = StandardCharsets.UTF_8.newDecoder();
   private long position;
+  private String kind = "the header";
+  private String name = "";
 
   GgufInput(Path path, MemorySegment bytes) {
     this.path = path;
@@ -44,31 +48,47 @@ final class GgufInput {
     return bytes.byteSize() - position;
   }
 
-  byte int8(String what) {
-    return bytes.get(ValueLayout.JAVA_BYTE, advance(1, what));
+  /** What is read from here on. */
+  void reading(String kind) {
+    reading(kind, "");
   }
 
-  short int16(String what) {
-    return bytes.get(SHORT, advance(2, what));
+  /** What is read from here on: something with a name from the file. */
+  void reading(String kind, String name) {
+    this.kind = kind;
+    this.name = name;
   }
 
-  int int32(String what) {
-    return bytes.get(INT, advance(4, what));
+  /** What is being read, for messages. */
+  String subject() {
+    return name.isEmpty() ? kind : kind + " " + quoted(name);
   }
 
-  long int64(String what) {
-    return bytes.get(LONG, advance(8, what));
+  byte int8() {
+    return bytes.get(ValueLayout.JAVA_BYTE, advance(1));
+  }
+
+  short int16() {
+    return bytes.get(SHORT, advance(2));
+  }
+
+  int int32() {
+    return bytes.get(INT, advance(4));
+  }
+
+  long int64() {
+    return bytes.get(LONG, advance(8));
   }
 
   /** A number of things of at least the given size, as many as can still be in the file. */
-  long count(String what, int minimumBytes) {
+  long count(String things, int minimumBytes) {
     long place = position;
-    long count = int64("the number of " + what);
+    long count = int64();
     if (count < 0 || count > remaining() / minimumBytes) {
       throw malformed(
           place,
-          "%s %s are announced, but only %d bytes follow"
-              .formatted(Long.toUnsignedString(count), what, remaining()));
+          "%s announces %s %s, but only %d bytes follow"
+              .formatted(subject(), Long.toUnsignedString(count), things, remaining()));
     }
     return count;
   }
@@ -78,44 +98,43 @@ final class GgufInput {
    * model unusable, and a token spoilt so never matches a text by accident, because the alphabet of
    * byte-level vocabularies does not contain that character.
    */
-  String text(String what, long maximumBytes) {
-    return new String(textBytes(what, maximumBytes), StandardCharsets.UTF_8);
+  String text(long maximumBytes) {
+    return new String(textBytes(maximumBytes), StandardCharsets.UTF_8);
   }
 
   /** Text that is looked up by name, so it must be valid UTF-8. */
-  String name(String what, long maximumBytes) {
+  String name(long maximumBytes) {
     long place = position;
     try {
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .decode(ByteBuffer.wrap(textBytes(what, maximumBytes)))
-          .toString();
+      return strictUtf8.decode(ByteBuffer.wrap(textBytes(maximumBytes))).toString();
     } catch (CharacterCodingException e) {
-      throw malformed(place, what + " is not valid UTF-8");
+      throw malformed(place, subject() + " is not valid UTF-8");
     }
   }
 
-  private byte[] textBytes(String what, long maximumBytes) {
+  private byte[] textBytes(long maximumBytes) {
     long place = position;
-    long length = int64(what);
+    long length = int64();
     if (length < 0 || length > remaining()) {
       throw malformed(
           place,
           "%s is said to have %s bytes, but only %d follow"
-              .formatted(what, Long.toUnsignedString(length), remaining()));
+              .formatted(subject(), Long.toUnsignedString(length), remaining()));
     }
     if (length > maximumBytes) {
       throw malformed(
-          place, "%s has %d bytes, more than the %d allowed".formatted(what, length, maximumBytes));
+          place,
+          "%s has %d bytes, more than the %d allowed here"
+              .formatted(subject(), length, maximumBytes));
     }
     byte[] text = new byte[(int) length];
-    MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, advance(length, what), text, 0, text.length);
+    MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, advance(length), text, 0, text.length);
     return text;
   }
 
-  private long advance(long count, String what) {
+  private long advance(long count) {
     if (count > remaining()) {
-      throw malformed(bytes.byteSize(), "the file ends within " + what);
+      throw malformed(bytes.byteSize(), "the file ends within " + subject());
     }
     long start = position;
     position += count;

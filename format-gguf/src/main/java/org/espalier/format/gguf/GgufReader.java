@@ -56,7 +56,7 @@ final class GgufReader {
     try {
       MemorySegment file = channel.map(MapMode.READ_ONLY, 0, size, arena);
       GgufInput input = new GgufInput(path, file);
-      if (size < Integer.BYTES || input.int32("the first four bytes") != MAGIC) {
+      if (size < Integer.BYTES || input.int32() != MAGIC) {
         return Offer.declined(
             "'%s' is not a GGUF file: its first bytes are not 'GGUF'".formatted(path));
       }
@@ -77,14 +77,11 @@ final class GgufReader {
   private static ModelArtifact read(GgufInput input, MemorySegment file, Arena arena) {
     int version = version(input);
     refusePart(input);
-    long tensorCount = input.count("tensors", TensorTable.MIN_ENTRY_BYTES);
-    if (tensorCount > TensorTable.MAX_TENSORS) {
-      throw input.malformed(
-          2L * Integer.BYTES,
-          "%d tensors are announced, more than the %d allowed"
-              .formatted(tensorCount, TensorTable.MAX_TENSORS));
-    }
-    long entryCount = input.count("metadata entries", MetadataReader.minimumEntryBytes());
+    long tensorCount =
+        count(input, "tensors", TensorTable.MIN_ENTRY_BYTES, TensorTable.MAX_TENSORS);
+    long entryCount =
+        count(
+            input, "metadata entries", MetadataReader.MIN_ENTRY_BYTES, MetadataReader.MAX_ENTRIES);
     MetadataReader metadataReader = new MetadataReader(input);
     Metadata metadata = metadataReader.read(entryCount);
     TensorTable table = new TensorTable(input, metadataReader.alignment());
@@ -92,8 +89,20 @@ final class GgufReader {
     return new GgufArtifact(input.path(), file.byteSize(), version, metadata, tensors, arena);
   }
 
+  private static long count(GgufInput input, String things, int minimumBytes, long maximum) {
+    long place = input.position();
+    long count = input.count(things, minimumBytes);
+    if (count > maximum) {
+      throw input.malformed(
+          place,
+          "%s announces %d %s, more than the %d allowed"
+              .formatted(input.subject(), count, things, maximum));
+    }
+    return count;
+  }
+
   private static int version(GgufInput input) {
-    int version = input.int32("the version");
+    int version = input.int32();
     if (version == 2 || version == 3) {
       return version;
     }

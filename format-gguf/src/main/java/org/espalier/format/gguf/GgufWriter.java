@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.format.Metadata;
@@ -148,12 +149,14 @@ final class GgufWriter implements ModelWriter {
 
   private void write(Declared tensor, Content content) throws IOException {
     long end = output.position() + tensor.bytes;
-    content.writeTo(bytes -> {
-      if (bytes.byteSize() > end - output.position()) {
-        throw invalid(tensor.name, "was handed over with more than its %d bytes", tensor.bytes);
-      }
-      append(bytes);
-    });
+    try {
+      content.writeTo(bytes -> append(tensor, bytes, end));
+    } catch (IOException e) {
+      throw new DeviceFailure(
+          "the bytes of tensor %s for '%s' cannot be had: %s"
+              .formatted(quoted(tensor.name), file.target(), IoFailure.reason(e)),
+          e);
+    }
     if (output.position() != end) {
       throw invalid(
           tensor.name,
@@ -165,7 +168,10 @@ final class GgufWriter implements ModelWriter {
   }
 
   /** What goes wrong here is the disk's fault, whereas content may fail for its own reasons. */
-  private void append(MemorySegment bytes) {
+  private void append(Declared tensor, MemorySegment bytes, long end) {
+    if (bytes.byteSize() > end - output.position()) {
+      throw invalid(tensor.name, "was handed over with more than its %d bytes", tensor.bytes);
+    }
     try {
       output.bytes(bytes);
     } catch (IOException e) {

@@ -29,6 +29,12 @@ final class MetadataReader {
   /** Numbers, texts and truth values in all; the largest vocabularies need a third of it. */
   static final long MAX_VALUES = 1 << 22;
 
+  /** Entries; models have fewer than a hundred. */
+  static final long MAX_ENTRIES = 1 << 16;
+
+  /** Values that an array counts for itself, or a file of empty ones would be free. */
+  static final int ARRAY_VALUES = 4;
+
   /** Bytes of the whole key–value part. */
   static final long MAX_BYTES = 128 << 20;
 
@@ -38,12 +44,15 @@ final class MetadataReader {
   /** Arrays within arrays. */
   static final int MAX_DEPTH = 8;
 
+  /** Bytes of an entry with an empty key and the smallest value. */
+  static final int MIN_ENTRY_BYTES = Long.BYTES + Integer.BYTES + 1;
+
   private static final String SPLIT_COUNT = "split.count";
-  private static final int MIN_ENTRY_BYTES = Long.BYTES + Integer.BYTES + 1;
 
   private final GgufInput input;
   private final long limit;
   private final Map<String, MetadataValue> entries = new LinkedHashMap<>();
+  // Boxed once: an array of bytes would otherwise take two dozen times its size.
   private final Long[] bytes = new Long[256];
   private long values;
   private int alignment = Alignment.DEFAULT;
@@ -69,19 +78,16 @@ final class MetadataReader {
     return alignment;
   }
 
-  static int minimumEntryBytes() {
-    return MIN_ENTRY_BYTES;
-  }
-
   private void entry() {
     long place = input.position();
-    String key = input.name("a metadata key", MAX_KEY_BYTES);
-    String what = "the value of metadata key " + quoted(key);
+    input.reading("a metadata key");
+    String key = input.name(MAX_KEY_BYTES);
+    input.reading("the value of metadata key", key);
     if (entries.containsKey(key)) {
       throw input.malformed(place, "metadata key " + quoted(key) + " is there twice");
     }
     long valuePlace = input.position();
-    MetadataValue value = value(type(what), what, 0);
+    MetadataValue value = value(type(), 0);
     if (input.position() > limit) {
       throw input.malformed(
           place, "the metadata is larger than the %d bytes allowed".formatted(MAX_BYTES));
@@ -115,70 +121,66 @@ final class MetadataReader {
             .formatted(input.path(), parts));
   }
 
-  private ValueType type(String what) {
+  private ValueType type() {
     long place = input.position();
-    int code = input.int32(what);
+    int code = input.int32();
     return ValueType.of(code)
         .orElseThrow(() ->
             input.malformed(
-                place, what + " is of the unknown type " + Integer.toUnsignedString(code)));
+                place,
+                input.subject() + " is of the unknown type " + Integer.toUnsignedString(code)));
   }
 
-  private MetadataValue value(ValueType type, String what, int depth) {
+  private MetadataValue value(ValueType type, int depth) {
     if (type != ValueType.ARRAY) {
-      spend(1, what);
+      spend(1);
     }
     return switch (type) {
-      case UINT8 -> new Whole(WholeType.UINT8, uint8(what));
-      case INT8 -> new Whole(WholeType.INT8, input.int8(what));
-      case UINT16 -> new Whole(WholeType.UINT16, uint16(what));
-      case INT16 -> new Whole(WholeType.INT16, input.int16(what));
-      case UINT32 -> new Whole(WholeType.UINT32, uint32(what));
-      case INT32 -> new Whole(WholeType.INT32, input.int32(what));
-      case UINT64 -> new Whole(WholeType.UINT64, input.int64(what));
-      case INT64 -> new Whole(WholeType.INT64, input.int64(what));
-      case FLOAT32 -> new Real(RealType.FLOAT32, float32(what));
-      case FLOAT64 -> new Real(RealType.FLOAT64, float64(what));
-      case BOOL -> new Flag(bool(what));
-      case STRING -> new Text(input.text(what, MAX_BYTES));
-      case ARRAY -> array(what, depth + 1);
+      case UINT8 -> new Whole(WholeType.UINT8, uint8());
+      case INT8 -> new Whole(WholeType.INT8, input.int8());
+      case UINT16 -> new Whole(WholeType.UINT16, uint16());
+      case INT16 -> new Whole(WholeType.INT16, input.int16());
+      case UINT32 -> new Whole(WholeType.UINT32, uint32());
+      case INT32 -> new Whole(WholeType.INT32, input.int32());
+      case UINT64 -> new Whole(WholeType.UINT64, input.int64());
+      case INT64 -> new Whole(WholeType.INT64, input.int64());
+      case FLOAT32 -> new Real(RealType.FLOAT32, float32());
+      case FLOAT64 -> new Real(RealType.FLOAT64, float64());
+      case BOOL -> new Flag(bool());
+      case STRING -> new Text(text());
+      case ARRAY -> array(depth + 1);
     };
   }
 
-  private MetadataValue array(String what, int depth) {
+  private MetadataValue array(int depth) {
     if (depth > MAX_DEPTH) {
       throw input.malformed(
-          input.position(), "%s nests arrays more than %d deep".formatted(what, MAX_DEPTH));
+          input.position(),
+          "%s nests arrays more than %d deep".formatted(input.subject(), MAX_DEPTH));
     }
-    ValueType type = type(what);
-    long place = input.position();
-    long count = input.count("entries of " + what, type.minimumBytes());
-    // An array in an array counts itself, or a file of empty ones would be free.
-    spend(count + 1, what);
+    ValueType type = type();
+    long count = input.count("entries", type.minimumBytes());
+    spend(count + ARRAY_VALUES);
     int size = (int) count;
     return switch (type) {
-      case UINT8 -> new Wholes(WholeType.UINT8, list(size, () -> bytes[uint8(what)]));
-      case INT8 -> new Wholes(WholeType.INT8, list(size, () -> (long) input.int8(what)));
-      case UINT16 -> new Wholes(WholeType.UINT16, list(size, () -> (long) uint16(what)));
-      case INT16 -> new Wholes(WholeType.INT16, list(size, () -> (long) input.int16(what)));
-      case UINT32 -> new Wholes(WholeType.UINT32, list(size, () -> uint32(what)));
-      case INT32 -> new Wholes(WholeType.INT32, list(size, () -> (long) input.int32(what)));
-      case UINT64 -> new Wholes(WholeType.UINT64, list(size, () -> input.int64(what)));
-      case INT64 -> new Wholes(WholeType.INT64, list(size, () -> input.int64(what)));
-      case FLOAT32 -> new Reals(RealType.FLOAT32, list(size, () -> (double) float32(what)));
-      case FLOAT64 -> new Reals(RealType.FLOAT64, list(size, () -> float64(what)));
-      case BOOL -> new Flags(list(size, () -> bool(what)));
-      case STRING -> new Texts(list(size, () -> token(place, what)));
-      case ARRAY -> new Nested(list(size, () -> array(what, depth + 1)));
+      case UINT8 -> new Wholes(WholeType.UINT8, list(size, () -> bytes[uint8()]));
+      case INT8 -> new Wholes(WholeType.INT8, list(size, () -> (long) input.int8()));
+      case UINT16 -> new Wholes(WholeType.UINT16, list(size, () -> (long) uint16()));
+      case INT16 -> new Wholes(WholeType.INT16, list(size, () -> (long) input.int16()));
+      case UINT32 -> new Wholes(WholeType.UINT32, list(size, () -> uint32()));
+      case INT32 -> new Wholes(WholeType.INT32, list(size, () -> (long) input.int32()));
+      case UINT64 -> new Wholes(WholeType.UINT64, list(size, () -> input.int64()));
+      case INT64 -> new Wholes(WholeType.INT64, list(size, () -> input.int64()));
+      case FLOAT32 -> new Reals(RealType.FLOAT32, list(size, () -> (double) float32()));
+      case FLOAT64 -> new Reals(RealType.FLOAT64, list(size, () -> float64()));
+      case BOOL -> new Flags(list(size, () -> bool()));
+      case STRING -> new Texts(list(size, this::text));
+      case ARRAY -> new Nested(list(size, () -> array(depth + 1)));
     };
   }
 
-  private String token(long arrayPlace, String what) {
-    if (input.position() > limit) {
-      throw input.malformed(
-          arrayPlace, "%s is larger than the %d bytes allowed".formatted(what, MAX_BYTES));
-    }
-    return input.text(what, MAX_BYTES);
+  private String text() {
+    return input.text(Math.max(0, limit - input.position()));
   }
 
   private static <T> List<T> list(int size, Supplier<T> next) {
@@ -190,41 +192,43 @@ final class MetadataReader {
     return List.of(array);
   }
 
-  private void spend(long count, String what) {
+  private void spend(long count) {
     values += count;
     if (values > MAX_VALUES) {
       throw input.malformed(
           input.position(),
-          "with %s the metadata has more than the %d values allowed".formatted(what, MAX_VALUES));
+          "with %s the metadata has more than the %d values allowed"
+              .formatted(input.subject(), MAX_VALUES));
     }
   }
 
-  private int uint8(String what) {
-    return Byte.toUnsignedInt(input.int8(what));
+  private int uint8() {
+    return Byte.toUnsignedInt(input.int8());
   }
 
-  private int uint16(String what) {
-    return Short.toUnsignedInt(input.int16(what));
+  private int uint16() {
+    return Short.toUnsignedInt(input.int16());
   }
 
-  private long uint32(String what) {
-    return Integer.toUnsignedLong(input.int32(what));
+  private long uint32() {
+    return Integer.toUnsignedLong(input.int32());
   }
 
-  private float float32(String what) {
-    return Float.intBitsToFloat(input.int32(what));
+  private float float32() {
+    return Float.intBitsToFloat(input.int32());
   }
 
-  private double float64(String what) {
-    return Double.longBitsToDouble(input.int64(what));
+  private double float64() {
+    return Double.longBitsToDouble(input.int64());
   }
 
-  private boolean bool(String what) {
+  private boolean bool() {
     long place = input.position();
-    return switch (input.int8(what)) {
+    return switch (input.int8()) {
       case 0 -> false;
       case 1 -> true;
-      default -> throw input.malformed(place, what + " is neither true (1) nor false (0)");
+      default ->
+          throw input.malformed(place, input.subject() + " is neither true (1) nor false (0)");
     };
   }
 }

@@ -34,6 +34,11 @@ final class MetadataWriter {
 
   /** Writes all entries; their number stands elsewhere. */
   void write(Metadata metadata) throws IOException {
+    if (metadata.entries().size() > MetadataReader.MAX_ENTRIES) {
+      throw new InvalidRequest(
+          "the metadata has %d entries, more than the %d that a reader takes"
+              .formatted(metadata.entries().size(), MetadataReader.MAX_ENTRIES));
+    }
     long start = output.position();
     for (var entry : metadata.entries().entrySet()) {
       entry(entry.getKey(), entry.getValue());
@@ -129,7 +134,7 @@ final class MetadataWriter {
   private void header(ValueType type, int count) throws IOException {
     type(type);
     output.int64(count);
-    values += count + 1L;
+    values += count + MetadataReader.ARRAY_VALUES;
   }
 
   private void whole(WholeType type, long value, String what) throws IOException {

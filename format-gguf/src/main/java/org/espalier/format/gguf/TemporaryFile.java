@@ -69,6 +69,10 @@ final class TemporaryFile {
     }
   }
 
+  Path target() {
+    return target;
+  }
+
   FileChannel channel() {
     return channel;
   }

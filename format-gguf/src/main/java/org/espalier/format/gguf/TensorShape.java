@@ -2,7 +2,7 @@ package org.espalier.format.gguf;
 
 import java.util.List;
 
-/** What the reader refuses and the writer does not write. */
+/** The rules for names and shapes of tensors, which reader and writer both keep. */
 final class TensorShape {
   /** Dimensions that ggml can hold. */
   static final int MAX_DIMENSIONS = 4;

@@ -51,9 +51,10 @@ final class TensorTable {
 
   private Entry entry() {
     long place = input.position();
-    String name = input.name("the name of a tensor", TensorShape.MAX_NAME_BYTES);
-    String what = "the table entry of tensor " + quoted(name);
-    int dimensions = input.int32(what);
+    input.reading("the name of a tensor");
+    String name = input.name(TensorShape.MAX_NAME_BYTES);
+    input.reading("the table entry of tensor", name);
+    int dimensions = input.int32();
     if (dimensions < 0 || dimensions > TensorShape.MAX_DIMENSIONS) {
       throw input.malformed(
           place,
@@ -64,7 +65,7 @@ final class TensorTable {
     List<Long> shape = new ArrayList<>(dimensions);
     for (int i = 0; i < dimensions; i++) {
       // The file has the innermost dimension first.
-      shape.addFirst(input.int64(what));
+      shape.addFirst(input.int64());
     }
     if (!TensorShape.isValid(shape)) {
       throw input.malformed(
@@ -72,8 +73,8 @@ final class TensorTable {
           "tensor %s has the impossible shape %s"
               .formatted(quoted(name), shape.stream().map(Long::toUnsignedString).toList()));
     }
-    int code = input.int32(what);
-    long offset = input.int64(what);
+    int code = input.int32();
+    long offset = input.int64();
     return new Entry(place, name, shape, code, offset);
   }
 

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import org.espalier.api.EspalierException.MalformedModel;
 import org.junit.jupiter.api.Test;
@@ -36,8 +38,8 @@ class HostileFileTest {
   @ValueSource(longs = {1, 1000, 1L << 31, 1L << 40, Long.MAX_VALUE, Long.MIN_VALUE, -1})
   void countsBeyondTheFile(long count) {
     String text = Long.toUnsignedString(count);
-    assertMalformed(GgufBytes.header(3, count, 0), 8, text + " tensors are announced");
-    assertMalformed(GgufBytes.header(3, 0, count), 16, text + " metadata entries are announced");
+    assertMalformed(GgufBytes.header(3, count, 0), 8, "announces " + text + " tensors");
+    assertMalformed(GgufBytes.header(3, 0, count), 16, "announces " + text + " metadata entries");
   }
 
   @ParameterizedTest
@@ -62,8 +64,9 @@ class HostileFileTest {
               .int64(count)
               .zeros(100),
           24 + 8 + 21 + 4 + 4,
-          Long.toUnsignedString(count) + " entries of the value of metadata key",
-          "'tokenizer.ggml.merges'",
+          "the value of metadata key 'tokenizer.ggml.merges' announces "
+              + Long.toUnsignedString(count)
+              + " entries",
           "only 100 bytes follow");
     }
   }
@@ -234,10 +237,31 @@ class HostileFileTest {
   }
 
   @Test
-  void moreTensorsThanAnyModelHas() {
+  void moreTensorsOrEntriesThanAnyModelHas() {
     assertMalformed(
         GgufBytes.header(3, TensorTable.MAX_TENSORS + 1, 0).zeros(24 << 18).zeros(24),
         8,
         "more than the 262144 allowed");
+    assertMalformed(
+        GgufBytes.header(3, 0, MetadataReader.MAX_ENTRIES + 1).zeros(13 << 16).zeros(13),
+        16,
+        "more than the 65536 allowed");
+  }
+
+  @Test
+  void metadataLargerThanAnyModelNeeds() throws IOException {
+    long length = 70 << 20;
+    byte[] first = GgufBytes.header(3, 0, 2).key("a", STRING).int64(length).toByteArray();
+    byte[] second = new GgufBytes().key("b", STRING).int64(length).toByteArray();
+    Path path = folder.resolve("sparse.gguf");
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.write(first);
+      file.seek(first.length + length);
+      file.write(second);
+      file.setLength(first.length + second.length + 2 * length);
+    }
+    MalformedModel e = assertThrows(MalformedModel.class, () -> new GgufFormat().open(path));
+    String reason = "'b' has %d bytes, more than the".formatted(length);
+    assertTrue(e.getMessage().contains(reason), e.getMessage());
   }
 }

@@ -26,9 +26,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A damaged file is read, declined or refused in one sentence; nothing else ever happens. */
 class MutationTest {
-  private static final int MUTATIONS_PER_SEED = 1500;
+  private static final int MUTATIONS_PER_SEED = 1000;
   private static final long[] EDGES = {
-    0, 1, -1, 2, 31, 255, 1L << 31, -1L << 31, 1L << 32, 1L << 60, Long.MAX_VALUE, Long.MIN_VALUE
+    0, 1, -1, 255, 1L << 31, 1L << 60, Long.MAX_VALUE, Long.MIN_VALUE
   };
 
   @TempDir private Path folder;
@@ -72,7 +72,7 @@ class MutationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  @ValueSource(longs = {1, 2, 3, 4, 5})
   void mutatedFiles(long seed) {
     RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
     byte[] original = Samples.everything().toByteArray();

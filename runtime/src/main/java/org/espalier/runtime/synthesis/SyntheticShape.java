@@ -1,5 +1,7 @@
 package org.espalier.runtime.synthesis;
 
+import org.espalier.api.EspalierException.InvalidRequest;
+
 /**
  * The shape of a model with random weights.
  *
@@ -31,4 +33,32 @@ public record SyntheticShape(
   /** A shape for tests. */
   public static final SyntheticShape TINY =
       new SyntheticShape("tiny", 2, 256, 4, 8, 2, 256, 1024, 512);
+
+  /**
+   * Refuses shapes that no OLMoE can have. What the codec can hold (powers of two, for one that
+   * rotates) is asked of it when the model is written.
+   */
+  public SyntheticShape {
+    within("layers", layers, 1, 1024);
+    within("width", width, 2, 1 << 16);
+    within("heads", heads, 1, width / 2);
+    within("experts", experts, 1, 4096);
+    within("experts used per token", expertsUsed, 1, experts);
+    within("expert width", expertWidth, 1, 1 << 16);
+    within("vocabulary", vocabulary, SyntheticVocabulary.SMALLEST, SyntheticVocabulary.LARGEST);
+    within("context length", contextLength, 8, 1 << 20);
+    if (width % (2 * heads) != 0) {
+      throw new InvalidRequest(
+          "the width must be a multiple of twice the number of heads, because halves of a head"
+              + " rotate against each other: %d with %d heads".formatted(width, heads));
+    }
+  }
+
+  private static void within(String what, int value, int least, int most) {
+    if (value < least || value > most) {
+      throw new InvalidRequest(
+          "the %s of a synthetic model must be from %d to %d: %d"
+              .formatted(what, least, most, value));
+    }
+  }
 }

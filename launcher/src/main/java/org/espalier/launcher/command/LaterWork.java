@@ -1,0 +1,71 @@
+package org.espalier.launcher.command;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What users of llama.cpp's tools, or of later versions, may ask for and this version cannot do: it
+ * says so rather than doing something else.
+ */
+public final class LaterWork {
+  private static final Map<String, String> FLAGS =
+      Map.ofEntries(
+          Map.entry("-hf", "download models; download the file and give it with -m"),
+          Map.entry("-hfr", "download models; download the file and give it with -m"),
+          Map.entry("--hf-repo", "download models; download the file and give it with -m"),
+          Map.entry("-hff", "download models; download the file and give it with -m"),
+          Map.entry("--hf-file", "download models; download the file and give it with -m"),
+          Map.entry("-mu", "download models; download the file and give it with -m"),
+          Map.entry("--model-url", "download models; download the file and give it with -m"),
+          Map.entry("--qtip-expert-offload", "move experts between a GPU and the host"),
+          Map.entry("--n-cpu-moe", "move experts between a GPU and the host"),
+          Map.entry("-ncmoe", "move experts between a GPU and the host"),
+          Map.entry("--cpu-moe", "move experts between a GPU and the host"),
+          Map.entry("-cmoe", "move experts between a GPU and the host"),
+          Map.entry("--host-memory", "limit its memory"),
+          Map.entry("--device-memory", "limit its memory"),
+          Map.entry("-cnv", "converse: it completes texts"),
+          Map.entry("--conversation", "converse: it completes texts"),
+          Map.entry("-i", "converse: it completes texts"),
+          Map.entry("--interactive", "converse: it completes texts"));
+
+  private static final Map<String, String> COMMANDS =
+      Map.ofEntries(
+          Map.entry("serve", "serve over HTTP"),
+          Map.entry("server", "serve over HTTP"),
+          Map.entry("chat", "converse"),
+          Map.entry("models", "download models"),
+          Map.entry("quantize", "make 2-bit models"),
+          Map.entry("convert", "convert models"),
+          Map.entry("repair", "repair metadata"),
+          Map.entry("perplexity", "measure perplexity"),
+          Map.entry("evaluate", "measure quality"),
+          Map.entry("compare", "compare models"),
+          Map.entry("routing", "count how tokens are routed"),
+          Map.entry("bench", "run benchmarks; completion prints timings at its end"),
+          Map.entry("inspect", "look into files"),
+          Map.entry("explain", "explain the choice of kernels; completion --verbose lists them"),
+          Map.entry("plugins", "list providers"));
+
+  private LaterWork() {}
+
+  /** The sentence about the first argument that is known and not yet supported. */
+  public static Optional<String> sentence(List<String> arguments) {
+    for (String argument : arguments) {
+      String flag = argument.startsWith("--") ? argument.split("=", 2)[0] : argument;
+      if (FLAGS.containsKey(flag)) {
+        return Optional.of(notYet(flag, FLAGS.get(flag)));
+      }
+    }
+    return arguments.stream()
+        .limit(1)
+        .filter(COMMANDS::containsKey)
+        .map(command -> notYet("'" + command + "'", COMMANDS.get(command)))
+        .findFirst();
+  }
+
+  private static String notYet(String name, String what) {
+    return name + " is not supported: this version cannot yet " + what;
+  }
+}

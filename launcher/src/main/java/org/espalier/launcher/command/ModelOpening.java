@@ -1,0 +1,60 @@
+package org.espalier.launcher.command;
+
+import jakarta.inject.Inject;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.format.Metadata;
+import org.espalier.launcher.console.Console;
+import org.espalier.launcher.discovery.ProviderDiscovery;
+import org.espalier.launcher.option.BackendFlags;
+import org.espalier.launcher.option.ModelFlags;
+import org.espalier.runtime.Model;
+import org.espalier.runtime.Providers;
+import org.espalier.runtime.tokenizer.Tokenizer;
+
+/** From flags to an open model, or to its tokenizer alone. */
+final class ModelOpening {
+  private static final String DEMO = "models/tiny-tales-qtip.gguf";
+
+  private final ProviderDiscovery discovery;
+  private final Console console;
+
+  @Inject
+  ModelOpening(ProviderDiscovery discovery, Console console) {
+    this.discovery = discovery;
+    this.console = console;
+  }
+
+  /** Opens the whole model. */
+  Model model(ModelFlags flags, BackendFlags backend) {
+    Providers providers = discovery.find(flags.excluded());
+    return Model.open(path(flags), providers, backend.modelOptions(flags), console::note);
+  }
+
+  /** Reads the tokenizer alone; the file needs no weights for that. */
+  Tokenizer tokenizer(ModelFlags flags) {
+    Providers providers = discovery.find(flags.excluded());
+    Metadata metadata = Model.metadata(path(flags), providers).with(flags.overrides());
+    return Tokenizer.of(metadata, flags.compatibility(), console::note);
+  }
+
+  private Path path(ModelFlags flags) {
+    return flags.path().orElseGet(this::demo);
+  }
+
+  /** The model that comes with the program, in the folder that the espalier script names. */
+  private Path demo() {
+    Path demo =
+        Optional.ofNullable(System.getProperty("espalier.home"))
+            .map(home -> Path.of(home, DEMO))
+            .filter(Files::exists)
+            .orElseThrow(() -> new InvalidRequest("no model was named: give one with -m FILE"));
+    console.note(
+        "no -m was given, so this is the bundled demo model "
+            + demo.getFileName()
+            + ", which knows fairy tales only");
+    return demo;
+  }
+}

@@ -1,0 +1,38 @@
+package org.espalier.launcher.command;
+
+import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.codec.Codec;
+import org.espalier.api.codec.Packing;
+import org.espalier.api.linear.LinearShape;
+import org.espalier.runtime.synthesis.SyntheticShape;
+
+/** How large a synthetic model becomes, before it is written. */
+final class SyntheticSize {
+  /** Names, token texts and merges, generously. */
+  private static final long PER_TOKEN = 64;
+
+  private static final long PER_TENSOR = 128;
+
+  private SyntheticSize() {}
+
+  /** Bytes: of the matrices exactly, of the rest roughly. */
+  static long estimate(SyntheticShape shape, Codec codec) {
+    int width = shape.width();
+    long attention = 4 * packed(codec, new LinearShape(1, width, width));
+    long experts =
+        2 * packed(codec, new LinearShape(shape.experts(), shape.expertWidth(), width))
+            + packed(codec, new LinearShape(shape.experts(), width, shape.expertWidth()));
+    long plain = (long) Float.BYTES * width * (shape.experts() + 4);
+    long tables = 2L * Float.BYTES * shape.vocabulary() * width;
+    return shape.layers() * (attention + experts + plain + 32 * PER_TENSOR)
+        + tables
+        + shape.vocabulary() * PER_TOKEN;
+  }
+
+  private static long packed(Codec codec, LinearShape shape) {
+    Packing packing = codec.packing(shape).orElseThrow(Unsupported::new);
+    long tiles = shape.weights() / packing.grid().size();
+    long signs = (long) Float.BYTES * shape.experts() * (shape.inputs() + shape.outputs());
+    return tiles * packing.packedBytes() + signs;
+  }
+}

@@ -1,0 +1,91 @@
+package org.espalier.launcher.console;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ctrl-C and other requests to end. The JVM begins its shutdown then, and ends with the code of the
+ * signal (130 for Ctrl-C); a hook holds it up until work in progress has come to an orderly end.
+ */
+public final class Interruption {
+  private static final long PATIENCE_SECONDS = 3;
+
+  private volatile boolean requested;
+  private volatile @Nullable Work work;
+
+  /** Listens to nothing: for tests and for use inside other programs. */
+  public Interruption() {}
+
+  /** Listens to the signals of this process. */
+  public static Interruption ofProcess() {
+    Interruption interruption = new Interruption();
+    Runtime.getRuntime().addShutdownHook(new Thread(interruption::request, "interruption"));
+    return interruption;
+  }
+
+  /** Asks the work in progress to end and waits until it has, or until patience does. */
+  void request() {
+    requested = true;
+    Work current = work;
+    if (current != null && !current.ends()) {
+      current.lastWords.run();
+    }
+  }
+
+  /** Whether the user wants to end. Asked often by long work. */
+  public boolean requested() {
+    return requested;
+  }
+
+  /** Leaves long work by an exception where the user wants to end. */
+  public void check() {
+    if (requested) {
+      throw new Interrupted();
+    }
+  }
+
+  /**
+   * Begins work that must be let come to an end; closing it says that it has.
+   *
+   * @param lastWords said by the hook when the work does not end in time
+   */
+  public Work begin(Runnable lastWords) {
+    Work begun = new Work(lastWords);
+    work = begun;
+    return begun;
+  }
+
+  /** Work in progress. */
+  public static final class Work implements AutoCloseable {
+    private final Runnable lastWords;
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    private Work(Runnable lastWords) {
+      this.lastWords = lastWords;
+    }
+
+    private boolean ends() {
+      try {
+        return ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      } catch (InterruptedException _) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+
+    @Override
+    public void close() {
+      ended.countDown();
+    }
+  }
+
+  /** Thrown by {@link #check}. */
+  static final class Interrupted extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Interrupted() {
+      super("interrupted");
+    }
+  }
+}

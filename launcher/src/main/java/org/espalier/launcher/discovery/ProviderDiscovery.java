@@ -1,0 +1,152 @@
+package org.espalier.launcher.discovery;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.backend.BackendProvider;
+import org.espalier.api.codec.Codec;
+import org.espalier.api.format.ModelFormat;
+import org.espalier.api.model.Architecture;
+import org.espalier.runtime.Providers;
+
+/**
+ * Finds every format, codec, architecture and backend on the module path, plugins included. The one
+ * place that uses {@link ServiceLoader} for them: all others receive what it found.
+ */
+public final class ProviderDiscovery {
+  private final ModuleLayer layer;
+
+  /** Looks in one layer and its parents. */
+  public ProviderDiscovery(ModuleLayer layer) {
+    this.layer = layer;
+  }
+
+  /**
+   * Finds them, each kind in the order of names.
+   *
+   * @param excluded names of providers ({@code "cuda"}, or {@code "backend:cuda"}) or of modules to
+   *     leave out
+   * @throws InvalidRequest when two of one kind have the same name, or nothing has an excluded name
+   * @throws Unsupported when a provider cannot be started
+   */
+  public Providers find(Collection<String> excluded) {
+    Search search = new Search(Set.copyOf(excluded));
+    Providers providers =
+        new Providers(
+            search.all(ModelFormat.class, "format", ModelFormat::id),
+            search.all(Codec.class, "codec", codec -> codec.id().value()),
+            search.all(Architecture.class, "architecture", Architecture::id),
+            search.all(BackendProvider.class, "backend", provider -> provider.id().value()));
+    search.requireThatAllExclusionsMatched();
+    return providers;
+  }
+
+  /** Where a provider comes from, for people: its module and its jar. */
+  private String origin(Class<?> provider) {
+    Module module = provider.getModule();
+    String jar =
+        layer
+            .configuration()
+            .findModule(module.getName())
+            .flatMap(resolved -> resolved.reference().location())
+            .map(ProviderDiscovery::fileName)
+            .orElse("an unknown place");
+    return "module " + module.getName() + " in " + jar;
+  }
+
+  private static String fileName(URI location) {
+    return location.getScheme().equals("file")
+        ? Path.of(location).getFileName().toString()
+        : location.toString();
+  }
+
+  /** One look at everything, with what is to be left out. */
+  private final class Search {
+    private final Set<String> excluded;
+    private final Set<String> unmatched;
+    private final Set<String> names = new TreeSet<>();
+
+    Search(Set<String> excluded) {
+      this.excluded = excluded;
+      this.unmatched = new TreeSet<>(excluded);
+    }
+
+    <S> List<S> all(Class<S> service, String kind, Function<S, String> naming) {
+      Map<String, S> found = new TreeMap<>();
+      for (ServiceLoader.Provider<S> candidate : candidates(service, kind)) {
+        if (leftOut(candidate.type().getModule().getName())) {
+          continue;
+        }
+        S provider = start(candidate, kind);
+        String name = name(provider, kind, naming);
+        names.add(kind + ":" + name);
+        if (leftOut(name) | leftOut(kind + ":" + name)) {
+          continue;
+        }
+        S other = found.putIfAbsent(name, provider);
+        if (other != null) {
+          throw new InvalidRequest(
+              "two %ss are called '%s': one of %s and one of %s; remove one of them, or leave one out by --exclude-provider with the name of its module"
+                  .formatted(kind, name, origin(other.getClass()), origin(provider.getClass())));
+        }
+      }
+      return new ArrayList<>(found.values());
+    }
+
+    private <S> List<ServiceLoader.Provider<S>> candidates(Class<S> service, String kind) {
+      try {
+        return ServiceLoader.load(layer, service).stream().toList();
+      } catch (ServiceConfigurationError e) {
+        throw new Unsupported(
+            "a module on the path offers a %s that cannot be loaded (%s)"
+                .formatted(kind, e.getMessage()));
+      }
+    }
+
+    private <S> S start(ServiceLoader.Provider<S> candidate, String kind) {
+      try {
+        return candidate.get();
+      } catch (ServiceConfigurationError | LinkageError e) {
+        throw broken(kind, candidate.type(), e);
+      }
+    }
+
+    private <S> String name(S provider, String kind, Function<S, String> naming) {
+      try {
+        return naming.apply(provider);
+      } catch (LinkageError e) { // built against another version of the interfaces
+        throw broken(kind, provider.getClass(), e);
+      }
+    }
+
+    private Unsupported broken(String kind, Class<?> type, Error error) {
+      return new Unsupported(
+          "the %s of %s cannot be started (%s); remove that jar, or leave it out by --exclude-provider %s"
+              .formatted(kind, origin(type), error, type.getModule().getName()));
+    }
+
+    private boolean leftOut(String name) {
+      unmatched.remove(name);
+      return excluded.contains(name);
+    }
+
+    void requireThatAllExclusionsMatched() {
+      if (!unmatched.isEmpty()) {
+        throw new InvalidRequest(
+            "--exclude-provider %s: there is no such provider; known are %s"
+                .formatted(String.join(", ", unmatched), String.join(", ", names)));
+      }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package org.espalier.runtime.loading;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Backend;
+import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.BackendProvider;
+import org.espalier.api.backend.CompileOptions;
+import org.espalier.api.backend.Executable;
+import org.espalier.api.model.ModelPlan;
+
+/**
+ * Chooses a backend for a plan.
+ *
+ * @param providers all that there are
+ * @param threads workers of the host
+ * @param settings as the user gave them
+ */
+public record Backends(List<BackendProvider> providers, int threads, Map<String, String> settings) {
+  public Backends {
+    providers = List.copyOf(providers);
+    settings = Map.copyOf(settings);
+  }
+
+  /**
+   * Starts a backend and compiles the plan: on the named one, or on the one of highest preference
+   * that starts and compiles it. Backends that were started in vain are closed.
+   *
+   * @throws Unsupported when nobody compiles it, with all reasons
+   */
+  public CompiledPlan compile(Optional<BackendId> named, ModelPlan plan, CompileOptions options) {
+    return named.isPresent() ? compileOn(named.get(), plan, options) : compileOnBest(plan, options);
+  }
+
+  private CompiledPlan compileOn(BackendId id, ModelPlan plan, CompileOptions options) {
+    BackendProvider provider =
+        find(providers, id)
+            .orElseThrow(() ->
+                new Unsupported("there is no backend '%s'; there are: %s".formatted(id, known())));
+    return tryOn(provider, plan, options, List.of())
+        .orElseThrow(reason ->
+            new Unsupported("the backend '%s' cannot run this model: %s".formatted(id, reason)));
+  }
+
+  private CompiledPlan compileOnBest(ModelPlan plan, CompileOptions options) {
+    Refusals refusals = new Refusals();
+    for (BackendProvider provider : byPreference()) {
+      Offer<CompiledPlan> offer;
+      try {
+        offer = tryOn(provider, plan, options, refusals.list());
+      } catch (DeviceFailure e) {
+        // A broken accelerator must not keep the others from running the model.
+        offer = Offer.declined(String.valueOf(e.getMessage()));
+      }
+      switch (offer) {
+        case Offer.Accepted<CompiledPlan>(CompiledPlan compiled) -> {
+          return compiled;
+        }
+        case Offer.Declined<CompiledPlan>(String reason) -> refusals.add(provider.id(), reason);
+      }
+    }
+    throw new Unsupported(
+        "no backend can run this model (%s)".formatted(refusals.or("none is installed")));
+  }
+
+  private Offer<CompiledPlan> tryOn(
+      BackendProvider provider, ModelPlan plan, CompileOptions options, List<String> declined) {
+    try (Resources building = new Resources()) {
+      BackendContext context =
+          new BackendContext(providers, threads, settings, List.of(provider.id()), building);
+      return switch (provider.open(context)) {
+        case Offer.Declined<Backend>(String reason) -> Offer.declined(reason);
+        case Offer.Accepted<Backend>(Backend backend) -> {
+          building.add(backend, Backend::close);
+          yield backend
+              .compile(plan, options)
+              .map(executable -> {
+                building.add(executable, Executable::close);
+                return new CompiledPlan(
+                    backend.id(), backend.device(), executable, declined, building.keep());
+              });
+        }
+      };
+    }
+  }
+
+  private List<BackendProvider> byPreference() {
+    return providers.stream()
+        .sorted(
+            Comparator.comparingInt(BackendProvider::preference)
+                .reversed()
+                .thenComparing(provider -> provider.id().value()))
+        .toList();
+  }
+
+  private String known() {
+    return providers.stream()
+        .map(provider -> provider.id().value())
+        .sorted()
+        .collect(Collectors.joining(", "));
+  }
+
+  static Optional<BackendProvider> find(List<BackendProvider> providers, BackendId id) {
+    return providers.stream().filter(provider -> provider.id().equals(id)).findFirst();
+  }
+}
