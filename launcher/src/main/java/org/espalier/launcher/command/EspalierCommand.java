@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
+      ConvertCommand.class,
       SynthesizeCommand.class
     },
     sortOptions = false,
