@@ -21,7 +21,8 @@ import picocli.CommandLine.Spec;
       TokenizeCommand.class,
       LogitsCommand.class,
       SynthesizeCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      ConvertCommand.class,
     },
     sortOptions = false,
     synopsisSubcommandLabel = "COMMAND",
