@@ -20,6 +20,10 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
+      InspectCommand.class,
+      ExplainCommand.class,
+      PluginsCommand.class,
+      RepairCommand.class,
       SynthesizeCommand.class
     },
     sortOptions = false,
