@@ -156,7 +156,7 @@ final class FakeModel implements Binder {
     if (!weight.shape().equals(expected)) {
       throw new MalformedModel(weight.name() + " is " + weight.shape() + ", not " + expected);
     }
-    LinearForm form = new LinearForm.Dense(ElementType.F32, weight.bytes());
+    LinearForm form = LinearForm.Dense.stack(ElementType.F32, weight.bytes(), shape.experts());
     return new EncodedLinear(id, CodecId.PLAIN, 1, shape, form, Map.of("weights", weight.bytes()));
   }
 

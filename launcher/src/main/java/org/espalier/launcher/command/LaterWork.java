@@ -41,8 +41,7 @@ public final class LaterWork {
           Map.entry("perplexity", "measure perplexity"),
           Map.entry("evaluate", "measure quality"),
           Map.entry("compare", "compare models"),
-          Map.entry("routing", "count how tokens are routed"),
-          Map.entry("bench", "run benchmarks; completion prints timings at its end"));
+          Map.entry("routing", "count how tokens are routed"));
 
   private LaterWork() {}
 

@@ -150,7 +150,7 @@ final class HuggingFaceOlmoe {
         CodecId.PLAIN,
         1,
         shape,
-        new LinearForm.Dense(ElementType.BF16, bank),
+        LinearForm.Dense.stack(ElementType.BF16, bank, shape.experts()),
         Map.of());
   }
 
