@@ -1,5 +1,9 @@
 /**
+<<<<<<< HEAD
  * From a file and providers to text: loading, tokenizing, sampling, generating, converting,
+=======
+ * From a file and providers to text: loading, inspecting, tokenizing, sampling, generating,
+>>>>>>> refs/heads/tools
  * synthesizing. It receives providers as arguments and finds none by itself.
  */
 module org.espalier.runtime {
@@ -10,6 +14,8 @@ module org.espalier.runtime {
   exports org.espalier.runtime.benchmark;
   exports org.espalier.runtime.conversion;
   exports org.espalier.runtime.generation;
+  exports org.espalier.runtime.inspection;
+  exports org.espalier.runtime.repair;
   exports org.espalier.runtime.sampling;
   exports org.espalier.runtime.synthesis;
   exports org.espalier.runtime.tokenizer;
