@@ -34,11 +34,17 @@ final class Codebook {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final MemorySegment table;
-  private final float[] values;
+  private final float[] firsts = new float[ENTRIES];
+  private final float[] signedSeconds = new float[2 * ENTRIES];
 
   private Codebook(byte[] bytes) {
     table = MemorySegment.ofArray(bytes).asReadOnly();
-    values = table.toArray(F32);
+    for (int entry = 0; entry < ENTRIES; entry++) {
+      float second = table.getAtIndex(F32, 2L * entry + 1);
+      firsts[entry] = table.getAtIndex(F32, 2L * entry);
+      signedSeconds[entry] = second;
+      signedSeconds[ENTRIES + entry] = -second;
+    }
   }
 
   /**
@@ -74,7 +80,7 @@ final class Codebook {
 
   /** One value: {@code entry} from 0 to {@value #ENTRIES} − 1, {@code component} 0 or 1. */
   float value(int entry, int component) {
-    return values[2 * entry + component];
+    return component == 0 ? firsts[entry] : signedSeconds[entry];
   }
 
   /** The table as it is stored, read-only. */
@@ -82,25 +88,16 @@ final class Codebook {
     return table;
   }
 
-  /** The first values of all entries. */
+  /** The first values of all entries; shared, not to be written to. */
   float[] firsts() {
-    float[] firsts = new float[ENTRIES];
-    for (int entry = 0; entry < ENTRIES; entry++) {
-      firsts[entry] = value(entry, 0);
-    }
     return firsts;
   }
 
   /**
    * The second values of all entries, then all of them negated, so that {@link Trellis#signedEntry}
-   * is the index of the value with its sign.
+   * is the index of the value with its sign; shared, not to be written to.
    */
   float[] signedSeconds() {
-    float[] seconds = new float[2 * ENTRIES];
-    for (int entry = 0; entry < ENTRIES; entry++) {
-      seconds[entry] = value(entry, 1);
-      seconds[ENTRIES + entry] = -value(entry, 1);
-    }
-    return seconds;
+    return signedSeconds;
   }
 }

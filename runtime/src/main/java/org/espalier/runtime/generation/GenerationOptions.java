@@ -1,6 +1,7 @@
 package org.espalier.runtime.generation;
 
 import java.util.List;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.runtime.sampling.SamplingOptions;
 
 /**
@@ -18,7 +19,15 @@ public record GenerationOptions(
     long seed,
     List<String> stop,
     boolean ignoreEndOfText) {
+  /** Refuses a negative length other than −1, and empty stop texts. */
   public GenerationOptions {
     stop = List.copyOf(stop);
+    if (maximumTokens < -1) {
+      throw new InvalidRequest(
+          "the number of tokens to generate must be −1 (no limit), 0 or more: " + maximumTokens);
+    }
+    if (stop.contains("")) {
+      throw new InvalidRequest("a stop text must not be empty");
+    }
   }
 }

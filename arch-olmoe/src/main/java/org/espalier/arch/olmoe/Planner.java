@@ -1,0 +1,144 @@
+package org.espalier.arch.olmoe;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.espalier.api.EspalierException.MalformedModel;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.LinearShape;
+import org.espalier.api.linear.OperatorId;
+import org.espalier.api.linear.Role;
+import org.espalier.api.model.Binder;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Norm;
+import org.espalier.api.model.Rope;
+import org.espalier.api.model.Stage;
+import org.espalier.api.tensor.Tensor;
+
+/** Puts the stages of one model together. */
+final class Planner {
+  /** The layer of operators that belong to none. */
+  private static final int NO_LAYER = -1;
+
+  private final OlmoeConfig config;
+  private final Map<String, Tensor> tensors;
+  private final Binder binder;
+
+  Planner(OlmoeConfig config, Map<String, Tensor> tensors, Binder binder) {
+    this.config = config;
+    this.tensors = tensors;
+    this.binder = binder;
+  }
+
+  ModelPlan plan() {
+    requireEnoughTensors();
+    int vocabulary = vocabulary();
+    LinearShape table = new LinearShape(1, vocabulary, config.width());
+    List<Stage> stages = new ArrayList<>();
+    stages.add(
+        new Stage.Embedding(
+            binder.bind(new OperatorId(NO_LAYER, Role.EMBEDDING), GgufTensors.EMBEDDING, table)));
+    for (int layer = 0; layer < config.layers(); layer++) {
+      stages.add(attention(layer));
+      stages.add(mixture(layer));
+    }
+    stages.add(head(table));
+    return new ModelPlan(
+        OlmoeArchitecture.ID, config.width(), vocabulary, config.contextLength(), stages);
+  }
+
+  /** So that a made-up number of layers ends here and not in an endless search. */
+  private void requireEnoughTensors() {
+    if (config.layers() > tensors.size()) {
+      throw new MalformedModel(
+          "the file's metadata say that there are %d layers, but it has only %d tensors"
+              .formatted(config.layers(), tensors.size()));
+    }
+  }
+
+  /** Rows of the embedding: files may have fewer than the published model, or some for padding. */
+  private int vocabulary() {
+    Tensor table = tensor(GgufTensors.EMBEDDING);
+    List<Long> shape = table.shape();
+    if (shape.size() != 2
+        || shape.get(1) != config.width()
+        || shape.getFirst() > Integer.MAX_VALUE) {
+      throw new MalformedModel(
+          "tensor '%s' has shape %s, expected one row of %d values for each token"
+              .formatted(table.name(), shape, config.width()));
+    }
+    return Math.toIntExact(shape.getFirst());
+  }
+
+  private Stage attention(int layer) {
+    int queries = config.queryWidth();
+    int keys = config.keyValueWidth();
+    int width = config.width();
+    return new Stage.Attention(
+        layer,
+        norm(GgufTensors.inLayer(layer, "attn_norm"), width),
+        linear(layer, Role.QUERY, "attn_q", 1, queries, width),
+        linear(layer, Role.KEY, "attn_k", 1, keys, width),
+        linear(layer, Role.VALUE, "attn_v", 1, keys, width),
+        linear(layer, Role.ATTENTION_OUTPUT, "attn_output", 1, width, queries),
+        Optional.of(norm(GgufTensors.inLayer(layer, "attn_q_norm"), queries)),
+        Optional.of(norm(GgufTensors.inLayer(layer, "attn_k_norm"), keys)),
+        config.clip(),
+        new Rope(config.ropeDimensions(), config.ropeBase()),
+        config.heads(),
+        config.keyValueHeads(),
+        config.headDimension(),
+        config.attentionScale());
+  }
+
+  private Stage mixture(int layer) {
+    int experts = config.experts();
+    int hidden = config.expertWidth();
+    int width = config.width();
+    return new Stage.MixtureOfExperts(
+        layer,
+        norm(GgufTensors.inLayer(layer, "ffn_norm"), width),
+        linear(layer, Role.ROUTER, "ffn_gate_inp", 1, experts, width),
+        linear(layer, Role.EXPERT_GATE, "ffn_gate_exps", experts, hidden, width),
+        linear(layer, Role.EXPERT_UP, "ffn_up_exps", experts, hidden, width),
+        linear(layer, Role.EXPERT_DOWN, "ffn_down_exps", experts, width, hidden),
+        config.expertsUsed(),
+        config.expertWeightsNormalised(),
+        config.expertWeightsScale());
+  }
+
+  /**
+   * A file without an output matrix ties it to the embedding: the same table read the other way.
+   */
+  private Stage head(LinearShape table) {
+    String stem =
+        GgufTensors.hasLinear(tensors.keySet(), GgufTensors.OUTPUT)
+            ? GgufTensors.OUTPUT
+            : GgufTensors.EMBEDDING;
+    return new Stage.Head(
+        norm(GgufTensors.OUTPUT_NORM, config.width()),
+        binder.bind(new OperatorId(NO_LAYER, Role.HEAD), stem, table));
+  }
+
+  private EncodedLinear linear(
+      int layer, Role role, String name, int experts, int outputs, int inputs) {
+    return binder.bind(
+        new OperatorId(layer, role),
+        GgufTensors.inLayer(layer, name),
+        new LinearShape(experts, outputs, inputs));
+  }
+
+  private Norm norm(String stem, int width) {
+    return NormWeights.norm(tensor(stem), width, config.epsilon());
+  }
+
+  private Tensor tensor(String stem) {
+    String name = stem + GgufTensors.WEIGHT;
+    Tensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new MalformedModel("the file lacks the tensor '%s'".formatted(name));
+    }
+    return tensor;
+  }
+}

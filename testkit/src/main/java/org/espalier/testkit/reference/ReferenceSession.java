@@ -1,0 +1,95 @@
+package org.espalier.testkit.reference;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Activations;
+import org.espalier.api.backend.Rows;
+import org.espalier.api.backend.Session;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.Step;
+
+/** A position and a cache per layer. */
+final class ReferenceSession implements Session {
+  private final ReferenceExecutable executable;
+  private final SessionOptions options;
+  private final Map<Integer, KeyValueCache> caches = new TreeMap<>();
+  private int position;
+  private boolean closed;
+
+  ReferenceSession(ReferenceExecutable executable, SessionOptions options) {
+    this.executable = executable;
+    this.options = options;
+  }
+
+  @Override
+  public int position() {
+    return position;
+  }
+
+  @Override
+  public int contextLength() {
+    return options.contextLength();
+  }
+
+  /** What lies beyond the new position stays in the caches and is overwritten before it is read. */
+  @Override
+  public void truncate(int position) {
+    requireOpen();
+    if (position < 0 || position > this.position) {
+      throw new InvalidRequest(
+          "cannot go back to position %d: the session is at position %d"
+              .formatted(position, this.position));
+    }
+    this.position = position;
+  }
+
+  @Override
+  public Rows forward(Activations input, int wanted) {
+    return executable.forward(List.of(new Step(this, input, wanted))).getFirst();
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      caches.clear();
+      executable.release(this);
+    }
+  }
+
+  boolean belongsTo(ReferenceExecutable other) {
+    return executable == other;
+  }
+
+  KeyValueCache cache(int layer) {
+    return caches.computeIfAbsent(
+        layer, _ -> new KeyValueCache(options.contextLength(), options.cacheType()));
+  }
+
+  void advance(int positions) {
+    position += positions;
+  }
+
+  /** Whether the session can take this step now. */
+  void check(Step step) {
+    requireOpen();
+    int count = step.input().count();
+    if (step.wanted() < 0 || step.wanted() > count) {
+      throw new InvalidRequest(
+          "%d outputs wanted of a step of %d positions".formatted(step.wanted(), count));
+    }
+    if (count > options.contextLength() - position) {
+      throw new InvalidRequest(
+          "%d positions after position %d do not fit the context of %d: use a longer context"
+              .formatted(count, position, options.contextLength()));
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new InvalidRequest("the session is closed: open another one");
+    }
+  }
+}
