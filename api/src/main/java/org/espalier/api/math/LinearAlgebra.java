@@ -23,9 +23,9 @@ public interface LinearAlgebra {
   void addProduct(FloatMatrix a, FloatMatrix b, FloatMatrix c, Parallel parallel);
 
   /**
-   * G = G + Xᵀ X. Only entries on and below the diagonal are computed; {@link #mirror} fills the
-   * rest when the last rows have been added. Rows of one call are summed in F32 before they are
-   * added, so some hundred rows per call lose least.
+   * G = G + Xᵀ X. Only entries on and below the diagonal count; {@link #mirror} fills the rest when
+   * the last rows have been added. Rows of one call are summed in F32 before they are added, so
+   * some hundred rows per call lose least.
    *
    * @param x t × n
    * @param g n × n, not overlapping x
