@@ -1,10 +1,7 @@
 /**
-<<<<<<< HEAD
- * From a file and providers to text: loading, tokenizing, sampling, generating, converting,
-=======
- * From a file and providers to text: loading, inspecting, tokenizing, sampling, generating,
->>>>>>> refs/heads/tools
- * synthesizing. It receives providers as arguments and finds none by itself.
+ * * From a file and providers to text: loading, inspecting, tokenizing, sampling, generating,
+ * converting, quantising, synthesizing. It receives providers as arguments and finds none by
+ * itself.
  */
 module org.espalier.runtime {
   requires transitive org.espalier.api;
