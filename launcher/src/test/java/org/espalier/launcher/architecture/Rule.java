@@ -23,7 +23,8 @@ enum Rule {
       Planted.in("org.espalier.api.planted", "org.espalier.runtime.Providers providers;")),
 
   FORMATS_KNOW_API_ONLY(
-      only("org.espalier.format..").because("a format must not need to know who reads from it"),
+      only("org.espalier.format..", "tools.jackson..")
+          .because("a format must not need to know who reads from it"),
       Planted.in("org.espalier.format.planted", "org.espalier.codec.qtip.QtipCodec codec;")),
 
   CODECS_KNOW_API_ONLY(
