@@ -20,16 +20,12 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
-<<<<<<< HEAD
       InspectCommand.class,
       ExplainCommand.class,
       PluginsCommand.class,
       RepairCommand.class,
-      SynthesizeCommand.class
-=======
       SynthesizeCommand.class,
       BenchCommand.class
->>>>>>> main
     },
     sortOptions = false,
     synopsisSubcommandLabel = "COMMAND",
