@@ -32,7 +32,17 @@ class ProgramTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"completion", "tokenize", "logits", "inspect", "explain", "plugins", "repair", "synthesize"})
+  @ValueSource(
+      strings = {
+        "completion",
+        "tokenize",
+        "logits",
+        "inspect",
+        "explain",
+        "plugins",
+        "repair",
+        "synthesize"
+      })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
     assertTrue(captured.out().contains("Usage: espalier " + command), captured.out());
