@@ -41,7 +41,9 @@ class ProgramTest {
         "explain",
         "plugins",
         "repair",
-        "synthesize"
+        "convert",
+        "synthesize",
+        "bench"
       })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));

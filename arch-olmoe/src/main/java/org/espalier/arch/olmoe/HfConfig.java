@@ -37,7 +37,7 @@ final class HfConfig {
 
   /** Whether these are the metadata of a checkpoint. */
   static boolean describes(Metadata metadata) {
-    return metadata.has(PREFIX + "model_type");
+    return metadata.entries().keySet().stream().anyMatch(key -> key.startsWith(PREFIX));
   }
 
   /** The names that the tensors of a checkpoint with these metadata have. */

@@ -7,6 +7,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.Architecture;
 import org.espalier.api.model.Binder;
+import org.espalier.api.model.ModelContent;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.Tensor;
 
@@ -40,6 +41,18 @@ public final class OlmoeArchitecture implements Architecture {
           "the file's architecture is '%s', not '%s'".formatted(architecture.get(), ID));
     }
     return Offer.accepted(planner(artifact, binder).plan());
+  }
+
+  @Override
+  public Offer<ModelContent> content(ModelPlan plan) {
+    if (!plan.architecture().equals(ID)) {
+      return Offer.declined(
+          "the plan's architecture is '%s', not '%s'".formatted(plan.architecture(), ID));
+    }
+    if (!plan.takesTokens() || !plan.givesLogits()) {
+      return Offer.declined("a slice of a plan is no model");
+    }
+    return Offer.accepted(GgufContent.of(plan));
   }
 
   /** Checkpoints and GGUF files differ in keys and names, and are alike from here on. */

@@ -134,7 +134,11 @@ final class FakeModel implements Binder {
   }
 
   Offer<ModelPlan> offer() {
-    return new OlmoeArchitecture().plan(new Artifact(new Metadata(metadata), tensors), this);
+    return new OlmoeArchitecture().plan(artifact(), this);
+  }
+
+  ModelArtifact artifact() {
+    return new Artifact(new Metadata(metadata), tensors);
   }
 
   ModelPlan plan() {

@@ -37,7 +37,6 @@ public final class LaterWork {
           Map.entry("chat", "converse"),
           Map.entry("models", "download models"),
           Map.entry("quantize", "make 2-bit models"),
-          Map.entry("convert", "convert models"),
           Map.entry("perplexity", "measure perplexity"),
           Map.entry("evaluate", "measure quality"),
           Map.entry("compare", "compare models"),

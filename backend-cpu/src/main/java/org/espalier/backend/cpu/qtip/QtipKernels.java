@@ -16,6 +16,13 @@ public final class QtipKernels {
   public static List<CpuKernelProvider> providers() {
     return List.of(
         new Exact(
+            "qtip-vbmi",
+            400,
+            core -> {
+              ByteCodebook codebook = new ByteCodebook(core.codebook());
+              return new ByteKernel("qtip-vbmi", core, codebook, new VbmiMultiplier(codebook));
+            }),
+        new Exact(
             "qtip-gather",
             300,
             core ->
