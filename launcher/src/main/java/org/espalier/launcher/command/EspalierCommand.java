@@ -24,8 +24,6 @@ import picocli.CommandLine.Spec;
       ExplainCommand.class,
       PluginsCommand.class,
       RepairCommand.class,
-      SynthesizeCommand.class,
-      BenchCommand.class
       ConvertCommand.class,
       SynthesizeCommand.class,
       BenchCommand.class,
