@@ -33,7 +33,17 @@ class ProgramTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"completion", "tokenize", "logits", "inspect", "explain", "repair", "convert", "synthesize", "bench"})
+      strings = {
+        "completion",
+        "tokenize",
+        "logits",
+        "inspect",
+        "explain",
+        "repair",
+        "convert",
+        "synthesize",
+        "bench"
+      })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
     assertTrue(captured.out().contains("Usage: espalier " + command), captured.out());
