@@ -39,6 +39,7 @@ class ProgramTest {
         "logits",
         "inspect",
         "explain",
+        "plugins",
         "repair",
         "convert",
         "synthesize",

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
@@ -59,9 +58,9 @@ final class RepairCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (Files.exists(out) && !force) {
-      throw new InvalidRequest(out + " exists; --force replaces it");
-    }
+    long size = Files.exists(in) ? Files.size(in) : 0;
+    Target.check(out, force, size);
+    WriteProgress progress = new WriteProgress(console);
     Map<String, MetadataValue> added;
     try (Interruption.Work _ = interruption.begin(() -> {})) {
       added =
@@ -70,11 +69,11 @@ final class RepairCommand implements Callable<Integer> {
                   console::note,
                   written -> {
                     interruption.check();
-                    console.progress("written: %d MiB ".formatted(written >> 20));
+                    progress.written(written, size);
                   })
               .write(in, out);
     } finally {
-      console.progress("");
+      progress.end();
     }
     console.note(
         added.isEmpty()
