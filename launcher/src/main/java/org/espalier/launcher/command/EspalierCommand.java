@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
+      PerplexityCommand.class,
       SynthesizeCommand.class
     },
     sortOptions = false,
