@@ -7,6 +7,7 @@ module org.espalier.runtime {
   requires static org.jspecify;
 
   exports org.espalier.runtime;
+  exports org.espalier.runtime.benchmark;
   exports org.espalier.runtime.evaluation;
   exports org.espalier.runtime.generation;
   exports org.espalier.runtime.sampling;

@@ -101,28 +101,30 @@ final class CompletionCommand implements Callable<Integer> {
     try (Model opened = opening.model(model, backend);
         Session session = opened.newSession(generation.context())) {
       int[] tokens = tokens(opened.tokenizer(), text);
-      long seed = generation.seed();
-      introduce(opened, session, tokens.length, seed);
+      GenerationOptions options = options(generation.seed());
       Generator generator =
           new Generator(session, opened.tokenizer(), opened.plan().vocabulary(), opened.batch());
-      return run(generator, text, tokens, options(seed), started);
-    }
-  }
-
-  private int run(
-      Generator generator, String text, int[] tokens, GenerationOptions options, long started) {
-    GenerationDisplay display = new GenerationDisplay(console, interruption, started);
-    try (Interruption.Work _ = interruption.begin(display::lastWords)) {
-      if (!hidePrompt) {
-        show(text);
+      GenerationDisplay display =
+          new GenerationDisplay(
+              console,
+              interruption,
+              started,
+              () -> {
+                introduce(opened, session, tokens.length, options.seed());
+                show(text);
+              });
+      try (Interruption.Work _ = interruption.begin(display::lastWords)) {
+        GenerationResult result = generator.generate(tokens, options, display);
+        display.ended(result);
+        return result.reason() == FinishReason.CANCELLED ? ExitCode.INTERRUPTED : ExitCode.OK;
       }
-      GenerationResult result = generator.generate(tokens, options, display);
-      display.ended(result);
-      return result.reason() == FinishReason.CANCELLED ? ExitCode.INTERRUPTED : ExitCode.OK;
     }
   }
 
   private void show(String text) {
+    if (hidePrompt) {
+      return;
+    }
     if (color) {
       console.printHighlighted(text);
     } else {
@@ -147,9 +149,17 @@ final class CompletionCommand implements Callable<Integer> {
 
   private void introduce(Model opened, Session session, int promptTokens, long seed) {
     console.say(
-        "prompt: %d tokens, context: %d positions, threads: %d, seed: %d"
-            .formatted(promptTokens, session.contextLength(), backend.threads(), seed));
+        "%s (%s), %s: %s"
+            .formatted(
+                opened.artifact().path().getFileName(),
+                opened.artifact().format(),
+                opened.backend(),
+                opened.device()));
+    console.say(
+        "prompt: %d tokens, context: %d, seed: %d"
+            .formatted(promptTokens, session.contextLength(), seed));
     if (common.verbose()) {
+      opened.declinedBackends().forEach(declined -> console.say("not " + declined));
       for (Binding binding : opened.executable().bindings()) {
         console.say(
             "%s: %s%s"

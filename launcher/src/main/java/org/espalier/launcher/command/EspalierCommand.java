@@ -21,7 +21,8 @@ import picocli.CommandLine.Spec;
       TokenizeCommand.class,
       LogitsCommand.class,
       PerplexityCommand.class,
-      SynthesizeCommand.class
+      SynthesizeCommand.class,
+      BenchCommand.class
     },
     sortOptions = false,
     synopsisSubcommandLabel = "COMMAND",

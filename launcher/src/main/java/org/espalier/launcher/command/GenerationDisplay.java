@@ -15,22 +15,26 @@ final class GenerationDisplay implements GenerationListener {
   private final Console console;
   private final Interruption interruption;
   private final long started;
+  private final Runnable beginning;
   private final long loaded = System.nanoTime();
 
   private int promptTokens;
   private int tokens;
   private long prompted = loaded;
+  private boolean begun;
   private boolean closed;
 
   /**
    * For one generation with a model that is loaded now.
    *
    * @param started when the command began, as of {@link System#nanoTime}
+   * @param beginning what is shown first, but not before the prompt is accepted
    */
-  GenerationDisplay(Console console, Interruption interruption, long started) {
+  GenerationDisplay(Console console, Interruption interruption, long started, Runnable beginning) {
     this.console = console;
     this.interruption = interruption;
     this.started = started;
+    this.beginning = beginning;
   }
 
   @Override
@@ -52,8 +56,13 @@ final class GenerationDisplay implements GenerationListener {
     console.flush();
   }
 
+  /** Asked before every pass, so the first time means that the prompt was accepted. */
   @Override
   public boolean cancelled() {
+    if (!begun) {
+      begun = true;
+      beginning.run();
+    }
     return interruption.requested();
   }
 

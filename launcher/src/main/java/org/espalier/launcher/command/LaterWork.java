@@ -42,7 +42,6 @@ public final class LaterWork {
           Map.entry("evaluate", "measure quality"),
           Map.entry("compare", "compare models"),
           Map.entry("routing", "count how tokens are routed"),
-          Map.entry("bench", "run benchmarks; completion prints timings at its end"),
           Map.entry("inspect", "look into files"),
           Map.entry("explain", "explain the choice of kernels; completion --verbose lists them"),
           Map.entry("plugins", "list providers"));

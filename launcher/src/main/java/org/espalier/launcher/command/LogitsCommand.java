@@ -80,6 +80,7 @@ final class LogitsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    checkTarget();
     try (Model opened = opening.model(model, backend)) {
       int vocabulary = opened.plan().vocabulary();
       int most = opened.plan().contextLength();
@@ -103,11 +104,23 @@ final class LogitsCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private void write(Session session, int vocabulary, int batch) throws IOException {
+  /** A wrong name should fail before a large model is loaded for it. */
+  private void checkTarget() {
     Path folder = out.toAbsolutePath().getParent();
-    Path unfinished = Files.createTempFile(folder, out.getFileName().toString(), ".part");
+    if (Files.isDirectory(out)) {
+      throw new InvalidRequest("--out: " + out + " is a folder");
+    }
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw new InvalidRequest("--out: there is no folder " + folder);
+    }
+  }
+
+  private void write(Session session, int vocabulary, int batch) throws IOException {
+    String name = out.getFileName() + "." + ProcessHandle.current().pid() + ".part";
+    Path unfinished = out.resolveSibling(name);
     try {
-      try (FileChannel channel = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
+      try (FileChannel channel =
+          FileChannel.open(unfinished, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         for (int from = 0; from < tokens.length; from += batch) {
           interruption.check();
           int[] part = Arrays.copyOfRange(tokens, from, Math.min(from + batch, tokens.length));

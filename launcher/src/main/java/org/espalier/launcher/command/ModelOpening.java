@@ -9,6 +9,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.BackendFlags;
+import org.espalier.launcher.option.ComputationFlags;
 import org.espalier.launcher.option.ModelFlags;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.Providers;
@@ -29,8 +30,14 @@ final class ModelOpening {
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
+    return model(flags, backend, backend.threads());
+  }
+
+  /** Opens the whole model for a number of threads. */
+  Model model(ModelFlags flags, ComputationFlags computation, int threads) {
     Providers providers = discovery.find(flags.excluded());
-    return Model.open(path(flags), providers, backend.modelOptions(flags), console::note);
+    return Model.open(
+        path(flags), providers, computation.modelOptions(flags, threads), console::note);
   }
 
   /** Reads the tokenizer alone; the file needs no weights for that. */

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
  * How many cores do independent work. Two hardware threads of one core share its vector units, so a
  * second worker there mostly waits.
  */
-final class PhysicalCores {
+public final class PhysicalCores {
   private static final Path LINUX_PROCESSORS = Path.of("/sys/devices/system/cpu");
 
   private PhysicalCores() {}
@@ -19,7 +19,7 @@ final class PhysicalCores {
   /**
    * Physical cores where the system tells, else processors; never more than this process may use.
    */
-  static int count() {
+  public static int count() {
     int processors = Runtime.getRuntime().availableProcessors();
     int cores = count(LINUX_PROCESSORS);
     return cores == 0 ? processors : Math.min(cores, processors);

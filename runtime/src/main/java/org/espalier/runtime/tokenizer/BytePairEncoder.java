@@ -180,8 +180,9 @@ final class BytePairEncoder {
 
     private void reserve(int length) {
       if (length > bytes.length) {
-        bytes = new byte[length];
-        ids = new int[length];
+        int size = Math.max(length, (int) Math.min(2L * bytes.length, Integer.MAX_VALUE - 8));
+        bytes = new byte[size];
+        ids = new int[size];
       }
     }
   }

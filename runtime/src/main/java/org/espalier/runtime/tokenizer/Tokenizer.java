@@ -2,7 +2,6 @@ package org.espalier.runtime.tokenizer;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
-import java.text.Normalizer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -20,28 +19,31 @@ import org.espalier.api.format.Metadata;
  * where the model's family does that; the remaining added tokens, such as runs of spaces, are cut
  * out of it; and what is left is split into words, whose bytes are joined pair by pair.
  *
+ * <p>Letters, numbers and compositions are those of the JDK's Unicode version; other programs may
+ * know fewer of the newest characters.
+ *
  * <p>The work grows with the length of the text times its logarithm at most, whatever the text.
  */
 public final class Tokenizer {
-  /** Characters of a text; its bytes must fit into an array. */
-  private static final int LONGEST_TEXT = 1 << 28;
+  /** Characters of a text; its bytes must fit into an array, even when composing lengthens it. */
+  private static final int LONGEST_TEXT = 1 << 27;
 
+  private final TokenizerDefinition definition;
   private final PreTokenizer preTokenizer;
   private final Vocabulary vocabulary;
   private final SpecialTokens special;
   private final BytePairEncoder encoder;
   private final AddedTokens controlTokens;
   private final AddedTokens userTokens;
-  private final String fingerprint;
 
   private Tokenizer(TokenizerDefinition definition) {
+    this.definition = definition;
     this.preTokenizer = definition.preTokenizer();
     this.vocabulary = definition.vocabulary();
     this.special = definition.special();
     this.encoder = new BytePairEncoder(vocabulary, definition.merges());
     this.controlTokens = added(TokenKind.CONTROL, UnaryOperator.identity());
     this.userTokens = added(TokenKind.USER_DEFINED, this::normalised);
-    this.fingerprint = definition.fingerprint();
   }
 
   /**
@@ -107,7 +109,7 @@ public final class Tokenizer {
   }
 
   private String normalised(String text) {
-    return preTokenizer.composes() ? Normalizer.normalize(text, Normalizer.Form.NFC) : text;
+    return preTokenizer.composes() ? ComposedForm.of(text) : text;
   }
 
   /**
@@ -192,6 +194,6 @@ public final class Tokenizer {
    * hex: names the tokenizer. A file with missing metadata and its complete twin have the same.
    */
   public String fingerprint() {
-    return fingerprint;
+    return definition.fingerprint();
   }
 }

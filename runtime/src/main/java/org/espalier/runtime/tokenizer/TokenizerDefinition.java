@@ -1,6 +1,5 @@
 package org.espalier.runtime.tokenizer;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -20,36 +19,30 @@ record TokenizerDefinition(
     Merges merges,
     SpecialTokens special) {
 
-  /** SHA-256 over all parts, each with its length before it, as lower-case hex. */
+  /** SHA-256 over all parts, each text with its length before it, as lower-case hex. */
   String fingerprint() {
-    MessageDigest digest = sha256();
-    add(digest, preTokenizer.name() + (preTokenizer.composes() ? " NFC" : ""));
-    addNumber(digest, vocabulary.size());
+    StringBuilder all = new StringBuilder();
+    append(all, preTokenizer.name()).append(preTokenizer.composes() ? " NFC\n" : "\n");
+    all.append(vocabulary.size()).append('\n');
     for (int id = 0; id < vocabulary.size(); id++) {
-      add(digest, vocabulary.name(id));
-      addNumber(digest, vocabulary.kind(id).ordinal());
+      append(all, vocabulary.name(id)).append(vocabulary.kind(id)).append('\n');
     }
-    addNumber(digest, mergeLines.size());
-    mergeLines.forEach(line -> add(digest, line));
-    add(digest, special.toString());
-    return HexFormat.of().formatHex(digest.digest());
+    for (String line : mergeLines) {
+      append(all, line).append('\n');
+    }
+    all.append(special);
+    return HexFormat.of().formatHex(sha256(all.toString().getBytes(StandardCharsets.UTF_8)));
   }
 
-  private static MessageDigest sha256() {
+  private static StringBuilder append(StringBuilder all, String text) {
+    return all.append(text.length()).append(' ').append(text);
+  }
+
+  private static byte[] sha256(byte[] bytes) {
     try {
-      return MessageDigest.getInstance("SHA-256");
+      return MessageDigest.getInstance("SHA-256").digest(bytes);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-256", e);
     }
-  }
-
-  private static void add(MessageDigest digest, String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    addNumber(digest, bytes.length);
-    digest.update(bytes);
-  }
-
-  private static void addNumber(MessageDigest digest, int number) {
-    digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(0, number));
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -12,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.format.Metadata;
+import org.espalier.runtime.tokenizer.Tokenizer;
+import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -61,6 +64,29 @@ final class SyntheticVocabularyTest {
       assertEquals(List.of(token), encode(token, ranks));
       assertEquals(token, vocabulary.merges().get(i - FIRST_MERGED).replace(" ", ""));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {285, 1024, 50280})
+  void theTokenizerUnderstandsIt(int size) {
+    List<String> notices = new ArrayList<>();
+    Tokenizer tokenizer =
+        Tokenizer.of(
+            new Metadata(new SyntheticVocabulary(size).metadata()),
+            TokenizerCompatibility.HUGGING_FACE,
+            notices::add);
+    assertEquals(List.of(), notices);
+    assertEquals(size, tokenizer.size());
+    assertEquals(size - 1, tokenizer.endOfText().orElseThrow());
+    for (int token = 0; token < size; token++) {
+      String text = tokenizer.decode(token);
+      if (!text.contains("\uFFFD")
+          && text.equals(Normalizer.normalize(text, Normalizer.Form.NFC))) {
+        assertArrayEquals(new int[] {token}, tokenizer.encode(text, true), text);
+      }
+    }
+    String text = "Es war einmal: “Once upon a time”,   42 × 7\n";
+    assertEquals(text, tokenizer.decode(tokenizer.encode(text, false)));
   }
 
   @Test

@@ -11,13 +11,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.espalier.api.EspalierException;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
-import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
@@ -70,18 +72,13 @@ public abstract class BackendContract {
     };
   }
 
-  /** It says what it is. */
+  /** It says what it is, each time the same. */
   @Test
   public void namesItself() {
-    try (Backend backend = newBackend(1)) {
+    try (Backend backend = newBackend(1);
+        Backend another = newBackend(2)) {
       assertFalse(backend.device().isBlank());
-      assertEquals(backend.id(), newBackendId(), "the name does not change");
-    }
-  }
-
-  private BackendId newBackendId() {
-    try (Backend another = newBackend(2)) {
-      return another.id();
+      assertEquals(backend.id(), another.id());
     }
   }
 
@@ -246,6 +243,40 @@ public abstract class BackendContract {
         assertEquals(List.of(4, PROMPT, 4), List.of(a.position(), b.position(), c.position()));
       }
     });
+  }
+
+  /**
+   * Callers from several threads, each with a session of its own, wait for one another. They ask
+   * for no rows, since those are valid only until the next pass of the executable; what is left in
+   * their caches shows afterwards, one by one.
+   */
+  @Test
+  public void concurrentCallersWait() {
+    Activations.Tokens prompt = PlanFixtures.prompt(plan(), PROMPT);
+    try (Backend backend = newBackend(2);
+        Executable executable = Runs.compile(backend, plan(), Precision.EXACT);
+        ExecutorService callers = Executors.newFixedThreadPool(4)) {
+      float[][] whole = Runs.whole(executable, prompt);
+      List<Session> sessions = Stream.generate(() -> Runs.open(executable)).limit(4).toList();
+      List<Future<?>> calls = new ArrayList<>();
+      for (Session session : sessions) {
+        calls.add(callers.submit(() -> advance(session, Runs.part(prompt, 0, PROMPT - 1))));
+      }
+      assertAll(calls.stream().map(call -> call::get));
+      for (Session session : sessions) {
+        assertEquals(PROMPT - 1, session.position(), "position after concurrent passes");
+        Rows rows = session.forward(Runs.part(prompt, PROMPT - 1, PROMPT), 1);
+        float[][] expected = Runs.last(whole, 1);
+        assertClose(expected, Runs.copy(rows), tolerance(Precision.EXACT), "a caller's last row");
+        session.close();
+      }
+    }
+  }
+
+  private static void advance(Session session, Activations.Tokens tokens) {
+    for (int i = 0; i < tokens.count(); i++) {
+      session.forward(Runs.part(tokens, i, i + 1), 0);
+    }
   }
 
   /** The number of threads changes no bit of the result, at either precision. */

@@ -6,6 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.espalier.api.backend.Activations;
@@ -120,6 +122,23 @@ class PlantedFaultsTest {
               }
             });
     assertCaught(() -> run(contract.sessionsTogetherEqualSessionsAlone()));
+  }
+
+  @Test
+  void callersInEachOthersWay() {
+    AtomicInteger inside = new AtomicInteger();
+    BackendContract contract =
+        contract(_ ->
+            new WrappedBackend() {
+              @Override
+              Activations input(ModelPlan plan, Activations input) {
+                boolean alone = inside.incrementAndGet() == 1;
+                LockSupport.parkNanos(2_000_000);
+                inside.decrementAndGet();
+                return alone ? input : new Activations.Tokens(0);
+              }
+            });
+    assertCaught(contract::concurrentCallersWait);
   }
 
   @Test

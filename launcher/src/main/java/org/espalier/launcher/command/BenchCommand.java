@@ -1,0 +1,168 @@
+package org.espalier.launcher.command;
+
+import jakarta.inject.Inject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Precision;
+import org.espalier.api.tensor.ElementType;
+import org.espalier.launcher.console.Console;
+import org.espalier.launcher.console.ExitCode;
+import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.option.CommonFlags;
+import org.espalier.launcher.option.ComputationFlags;
+import org.espalier.launcher.option.ModelFlags;
+import org.espalier.launcher.option.PhysicalCores;
+import org.espalier.runtime.Model;
+import org.espalier.runtime.benchmark.MemoryBandwidth;
+import org.espalier.runtime.benchmark.SpeedBenchmark;
+import org.espalier.runtime.benchmark.SpeedResult;
+import org.espalier.runtime.benchmark.SpeedTest;
+import org.espalier.runtime.benchmark.Traffic;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Times prompts and generation. */
+@Command(
+    name = "bench",
+    header = "Times prompts and generation, as llama-bench does.",
+    description = {
+      "",
+      "Every combination of the given values is a test: prompts (pp), generation (tg), each after"
+          + " -d positions. Random tokens; tokenizing and sampling are not timed. The mean and"
+          + " standard deviation of the repetitions are printed, after one run to warm up."
+    },
+    sortOptions = false,
+    abbreviateSynopsis = true,
+    optionListHeading = "%nTests:%n",
+    footerHeading = "%nExample:%n",
+    footer = {"  espalier bench -m model.gguf -p 512 -n 128 -d 0,2048 -t 1,2 -o json"})
+final class BenchCommand implements Callable<Integer> {
+  private final Console console;
+  private final Interruption interruption;
+  private final ModelOpening opening;
+
+  @ArgGroup(validate = false, order = 1, heading = "%nModel:%n")
+  private ModelFlags model = new ModelFlags();
+
+  @ArgGroup(validate = false, order = 2, heading = "%nComputation:%n")
+  private ComputationFlags backend = new ComputationFlags();
+
+  @Mixin private CommonFlags common = new CommonFlags();
+
+  @Option(
+      names = {"-p", "--n-prompt"},
+      split = ",",
+      paramLabel = "N",
+      description = "Lengths of prompts; 0: none. Default: 512.")
+  private int[] prompts = {512};
+
+  @Option(
+      names = {"-n", "--n-gen"},
+      split = ",",
+      paramLabel = "N",
+      description = "Numbers of generated tokens; 0: none. Default: 128.")
+  private int[] generations = {128};
+
+  @Option(
+      names = {"-d", "--n-depth"},
+      split = ",",
+      paramLabel = "N",
+      description = "Positions before the timed ones. Default: 0.")
+  private int[] depths = {0};
+
+  @Option(
+      names = {"-t", "--threads"},
+      split = ",",
+      paramLabel = "N",
+      description = "Numbers of threads. Default: as many as there are physical cores.")
+  private int[] threads = {};
+
+  @Option(
+      names = {"-r", "--repetitions"},
+      paramLabel = "N",
+      description = "How often each test is timed. Default: ${DEFAULT-VALUE}.")
+  private int repetitions = 5;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FORM",
+      description = "md, json or csv. Default: ${DEFAULT-VALUE}.")
+  private BenchFormat format = BenchFormat.MD;
+
+  @Inject
+  BenchCommand(Console console, Interruption interruption, ModelOpening opening) {
+    this.console = console;
+    this.interruption = interruption;
+    this.opening = opening;
+  }
+
+  @Override
+  public Integer call() {
+    List<SpeedTest> tests = tests();
+    AtomicBoolean cancelled = new AtomicBoolean();
+    List<BenchReport> reports = new ArrayList<>();
+    try (Interruption.Work _ = interruption.begin(() -> cancelled.set(true))) {
+      for (int count : threads.length == 0 ? new int[] {PhysicalCores.count()} : threads) {
+        if (!cancelled.get()) {
+          reports.addAll(run(tests, count, cancelled));
+        }
+      }
+    }
+    console.print(format.render(reports));
+    interruption.check();
+    return ExitCode.OK;
+  }
+
+  private List<SpeedTest> tests() {
+    if (repetitions < 1) {
+      throw new InvalidRequest("-r: at least one repetition is needed");
+    }
+    List<SpeedTest> tests = new ArrayList<>();
+    for (int depth : depths) {
+      for (int prompt : prompts) {
+        if (prompt != 0) {
+          tests.add(new SpeedTest(prompt, 0, depth));
+        }
+      }
+      for (int generation : generations) {
+        if (generation != 0) {
+          tests.add(new SpeedTest(0, generation, depth));
+        }
+      }
+    }
+    return tests;
+  }
+
+  private List<BenchReport> run(List<SpeedTest> tests, int count, AtomicBoolean cancelled) {
+    if (count < 1) {
+      throw new InvalidRequest("-t: at least one thread is needed");
+    }
+    double bandwidth = MemoryBandwidth.measure(count);
+    List<BenchReport> reports = new ArrayList<>();
+    try (Model opened = opening.model(model, backend, count)) {
+      SpeedBenchmark benchmark = new SpeedBenchmark(opened, cancelled::get);
+      for (SpeedTest test : tests) {
+        if (!cancelled.get()) {
+          console.progress("%d thread(s), %s …".formatted(count, test.label()));
+          SpeedResult result = benchmark.run(test, repetitions);
+          if (!cancelled.get()) {
+            ElementType cache =
+                backend.precision() == Precision.EXACT ? ElementType.F32 : ElementType.F16;
+            long bytes =
+                Traffic.weights(opened.plan())
+                    + Traffic.cache(
+                        opened.plan(), test.depth() + test.generatedTokens() / 2, cache);
+            reports.add(BenchReport.of(opened, count, result, bytes, bandwidth));
+          }
+        }
+      }
+      console.progress("");
+    }
+    return reports;
+  }
+}

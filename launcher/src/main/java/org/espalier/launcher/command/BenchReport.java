@@ -1,0 +1,75 @@
+package org.espalier.launcher.command;
+
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.LinearForm;
+import org.espalier.runtime.Model;
+import org.espalier.runtime.benchmark.SpeedResult;
+
+/**
+ * One row of a benchmark.
+ *
+ * @param model name, for people
+ * @param file of the model
+ * @param bytes of the file
+ * @param parameters of the model
+ * @param backend that ran it
+ * @param device in words
+ * @param threads workers
+ * @param batch most positions per pass
+ * @param result timings
+ * @param bytesPerToken that generating one token must read
+ * @param bandwidth bytes per second that the machine reads with as many threads
+ * @param time when it was measured
+ */
+record BenchReport(
+    String model,
+    String file,
+    long bytes,
+    long parameters,
+    String backend,
+    String device,
+    int threads,
+    int batch,
+    SpeedResult result,
+    long bytesPerToken,
+    double bandwidth,
+    Instant time) {
+
+  static BenchReport of(
+      Model model, int threads, SpeedResult result, long bytesPerToken, double bandwidth) {
+    return new BenchReport(
+        name(model),
+        model.artifact().path().toString(),
+        model.artifact().size(),
+        model.plan().linears().stream().mapToLong(linear -> linear.shape().weights()).sum(),
+        model.backend().value(),
+        model.device(),
+        threads,
+        model.batch(),
+        result,
+        bytesPerToken,
+        bandwidth,
+        Instant.now().truncatedTo(ChronoUnit.SECONDS));
+  }
+
+  /** The architecture and how most of its weights are stored: "olmoe QTIP". */
+  private static String name(Model model) {
+    EncodedLinear largest =
+        model.plan().linears().stream()
+            .max((a, b) -> Long.compare(a.shape().weights(), b.shape().weights()))
+            .orElseThrow();
+    String codec =
+        switch (largest.form()) {
+          case LinearForm.Dense dense -> dense.element().name();
+          case LinearForm.Tiled _ -> largest.codec().value().toUpperCase(java.util.Locale.ROOT);
+        };
+    return model.plan().architecture() + " " + codec;
+  }
+
+  /** What part of the machine's bandwidth generation used; 0 for prompts, which reuse weights. */
+  double bandwidthShare() {
+    return result.test().promptTokens() > 0 ? 0 : result.meanRate() * bytesPerToken / bandwidth;
+  }
+}

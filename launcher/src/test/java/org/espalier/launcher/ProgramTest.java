@@ -1,0 +1,118 @@
+package org.espalier.launcher;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.stream.Stream;
+import org.espalier.launcher.console.CapturedConsole;
+import org.espalier.launcher.console.ExitCode;
+import org.espalier.launcher.console.Interruption;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ProgramTest {
+  private final CapturedConsole captured = new CapturedConsole("");
+
+  @BeforeAll
+  static void asMainDoes() {
+    System.setProperty("guice_bytecode_gen_option", "DISABLED");
+  }
+
+  @Test
+  void runsOnTheModulePath() {
+    assertTrue(Main.class.getModule().isNamed());
+  }
+
+  private int run(String... arguments) {
+    return new Program(captured.console(), new Interruption()).run(arguments);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"completion", "tokenize", "logits", "synthesize"})
+  void everyCommandHasHelpWithAnExample(String command) {
+    assertEquals(ExitCode.OK, run(command, "--help"));
+    assertTrue(captured.out().contains("Usage: espalier " + command), captured.out());
+    assertTrue(captured.out().contains("\n  espalier " + command + " "), captured.out());
+    assertTrue(captured.out().lines().allMatch(line -> line.length() <= 80), captured.out());
+    assertEquals("", captured.err());
+  }
+
+  @Test
+  void withoutACommandTheHelpIsAnError() {
+    assertEquals(ExitCode.MISUSE, run());
+    assertEquals("", captured.out());
+    assertTrue(captured.err().contains("Commands:"), captured.err());
+  }
+
+  @Test
+  void theVersionIsTheModules() {
+    assertEquals(ExitCode.OK, run("--version"));
+    assertTrue(captured.out().matches("Espalier \\d+\\.\\d+\\.\\d+.*, Java \\d+.*\\R"));
+  }
+
+  static Stream<Arguments> misuses() {
+    return Stream.of(
+        misuse("Unknown option: '--nonsense'", "completion", "--nonsense"),
+        misuse("'abc' is not an int", "completion", "-n", "abc"),
+        misuse("'0' is not a whole number from 1", "completion", "-b", "0"),
+        misuse("-t 0: at least one thread", "completion", "-p", "x", "-m", "none", "-t", "0"),
+        misuse("-c -1 is negative", "completion", "-p", "x", "-c", "-1"),
+        misuse("'x' is not of the form KEY=TYPE:VALUE", "completion", "--override-kv", "x"),
+        misuse("neither huggingface nor llama.cpp", "tokenize", "--tokenizer-compat", "x"),
+        misuse("Missing required parameter", "completion", "-p"),
+        misuse("Missing required option: '--tokens", "logits", "-o", "x"),
+        misuse("both -p and -f", "completion", "-p", "x", "-f", "y"),
+        misuse("give -p or -f", "completion", "-n", "3"),
+        misuse("no model was named", "completion", "-p", "x"),
+        misuse("give neither -p nor -f", "tokenize", "--jsonl", "-p", "x"),
+        misuse("there is no folder", "logits", "--tokens", "1", "-o", "none/such/file"),
+        misuse("'nonsense'", "nonsense"),
+        misuse("-hf is not supported", "completion", "-hf", "some/model", "-p", "x"),
+        misuse("cannot yet download models", "completion", "-hff", "some.gguf"),
+        misuse("--qtip-expert-offload is not supported", "completion", "--qtip-expert-offload"),
+        misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
+        misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
+        misuse("'serve' is not supported", "serve", "-m", "x"),
+        misuse("'perplexity' is not supported", "perplexity", "-f", "x"),
+        misuse("'quantize' is not supported", "quantize"));
+  }
+
+  private static Arguments misuse(String expected, String... arguments) {
+    return Arguments.of(expected, arguments);
+  }
+
+  @ParameterizedTest
+  @MethodSource("misuses")
+  void misuseIsOneSentence(String expected, String[] arguments) {
+    assertEquals(ExitCode.MISUSE, run(arguments));
+    assertEquals("", captured.out());
+    assertEquals(1, captured.errLines().size(), captured.err());
+    assertTrue(captured.err().startsWith("espalier: "), captured.err());
+    assertTrue(captured.err().contains(expected), captured.err());
+  }
+
+  @Test
+  void aPromptMayLookLikeAFlagOrAFile() {
+    assertEquals(ExitCode.MISUSE, run("completion", "-p", "-n", "-f", "@x"));
+    assertTrue(captured.err().contains("both -p and -f"), captured.err());
+  }
+
+  @Test
+  void flagsWithoutEffectAreNoted() {
+    run("completion", "-p", "x", "-ngl", "99", "--mlock", "--no-mmap", "-no-cnv");
+    assertTrue(captured.err().contains("note: -ngl 99 has no effect"), captured.err());
+    assertTrue(captured.err().contains("note: --mlock"), captured.err());
+    assertTrue(captured.err().contains("--no-mmap have no effect"), captured.err());
+    assertEquals(4, captured.errLines().size(), captured.err());
+  }
+
+  @Test
+  void verboseShowsWhereAFailureCameFrom() {
+    assertEquals(ExitCode.MISUSE, run("completion", "-p", "x", "--verbose"));
+    assertTrue(captured.err().contains("\tat org.espalier.launcher"), captured.err());
+  }
+}
