@@ -9,6 +9,9 @@ module org.espalier.runtime {
   exports org.espalier.runtime;
   exports org.espalier.runtime.benchmark;
   exports org.espalier.runtime.evaluation;
+  exports org.espalier.runtime.evaluation.choice;
+  exports org.espalier.runtime.evaluation.divergence;
+  exports org.espalier.runtime.evaluation.routing;
   exports org.espalier.runtime.generation;
   exports org.espalier.runtime.sampling;
   exports org.espalier.runtime.synthesis;

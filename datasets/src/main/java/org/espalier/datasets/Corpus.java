@@ -10,6 +10,9 @@ import org.espalier.runtime.tokenizer.Tokenizer;
 
 /** The text of a file, for measurements that want one long text. */
 public final class Corpus {
+  /** What can be encoded at once. */
+  private static final int MOST_CHARACTERS = 1 << 27;
+
   private Corpus() {}
 
   /**
@@ -46,6 +49,12 @@ public final class Corpus {
     StringJoiner joined = new StringJoiner(options.join());
     file.rows(row -> {
       joined.add(row.text(options.field()));
+      if (joined.length() > MOST_CHARACTERS) {
+        throw new InvalidRequest(
+            file.path()
+                + " holds too much text for one: --each-document encodes row by row, and --tokens"
+                + " says where to stop");
+      }
       return true;
     });
     return joined.toString();

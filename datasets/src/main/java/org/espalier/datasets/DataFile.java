@@ -55,7 +55,7 @@ public final class DataFile {
     }
     try {
       byte[] head = new byte[4];
-      MessageDigest digest = sha256();
+      MessageDigest digest = newDigest();
       try (InputStream in = new DigestInputStream(new FileInputStream(path.toFile()), digest)) {
         int count = in.readNBytes(head, 0, head.length);
         in.transferTo(java.io.OutputStream.nullOutputStream());
@@ -162,7 +162,7 @@ public final class DataFile {
         : new DeviceFailure("%s cannot be read (%s)".formatted(path, e.getMessage()), e);
   }
 
-  private static MessageDigest sha256() {
+  private static MessageDigest newDigest() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -21,6 +21,9 @@ import picocli.CommandLine.Spec;
       TokenizeCommand.class,
       LogitsCommand.class,
       PerplexityCommand.class,
+      EvaluateCommand.class,
+      CompareCommand.class,
+      RoutingCommand.class,
       SynthesizeCommand.class,
       BenchCommand.class
     },

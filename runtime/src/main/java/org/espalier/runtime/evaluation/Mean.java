@@ -6,6 +6,9 @@ public final class Mean {
   private double sum;
   private double squares;
 
+  /** Of nothing yet. */
+  public Mean() {}
+
   /** Takes one more value. */
   public void add(double value) {
     count++;
