@@ -77,8 +77,8 @@ final class CompareCommand implements Callable<Integer> {
       names = "--top-tokens",
       paramLabel = "N",
       description = {
-        "How many of the likeliest tokens are saved of each position, 8 bytes each; all others"
-            + " count as one. Default: ${DEFAULT-VALUE}."
+        "How many of the likeliest tokens are saved of each position, 8 bytes each; of all others a"
+            + " sample stands for the rest. Default: ${DEFAULT-VALUE}."
       })
   private int topTokens = 128;
 
@@ -176,7 +176,7 @@ final class CompareCommand implements Callable<Integer> {
       }
       report(measured, tokens.length, file, opened)
           .line(
-              "reference %s, saved in %s: the %d likeliest tokens one by one, all others as one, so KL is a lower bound",
+              "reference %s, saved in %s: the %d likeliest tokens of each position, and a sample of the others, so KL is an estimate",
               saved.model(), reference.getFileName(), saved.topTokens())
           .field("reference", saved.model())
           .field("reference_file", reference.getFileName().toString())

@@ -1,10 +1,11 @@
 package org.espalier.launcher.console;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 import org.espalier.api.EspalierException.InvalidRequest;
 
 /** A file that appears when it is complete: until then it has another name. */
@@ -28,9 +29,10 @@ public final class NewFile {
   /** Writes a text. */
   public static void write(Path target, String text) throws IOException {
     Path folder = target.toAbsolutePath().getParent();
-    Path unfinished = Files.createTempFile(folder, target.getFileName().toString(), ".part");
+    String name = target.getFileName() + "." + UUID.randomUUID() + ".part";
+    Path unfinished = folder == null ? Path.of(name) : folder.resolve(name);
     try {
-      Files.writeString(unfinished, text, StandardCharsets.UTF_8);
+      Files.writeString(unfinished, text, StandardOpenOption.CREATE_NEW);
       Files.move(unfinished, target, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(unfinished);

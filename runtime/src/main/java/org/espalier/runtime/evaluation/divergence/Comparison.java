@@ -149,11 +149,12 @@ public final class Comparison {
         rows.read(start + slot, logits[slot], 0);
         reference.load(start + slot, slot);
       }
-      int first = from + start;
+      int first = index * window + from + start;
       IntStream.range(0, count)
           .parallel()
           .forEach(slot ->
-              found[slot] = reference.divergence(slot, logits[slot], target(index, first + slot)));
+              found[slot] =
+                  reference.divergence(slot, logits[slot], first + slot, target(first + slot)));
       reference.compared(count);
       for (int slot = 0; slot < count; slot++) {
         positions.add(found[slot]);
@@ -162,7 +163,7 @@ public final class Comparison {
   }
 
   /** The token after a position; none after the last of a window. */
-  private int target(int index, int position) {
-    return position + 1 < window ? tokens[index * window + position + 1] : Divergence.NO_TARGET;
+  private int target(int position) {
+    return (position + 1) % window == 0 ? Divergence.NO_TARGET : tokens[position + 1];
   }
 }

@@ -53,9 +53,10 @@ final class ModelRows implements ReferenceRows {
   }
 
   @Override
-  public Divergence divergence(int slot, float[] logits, int target) {
+  public Divergence divergence(int slot, float[] logits, int position, int target) {
     if (writer.isPresent()) {
-      shortened[slot] = TopTokens.of(slots[slot], commonTokens, writer.get().topTokens(), target);
+      shortened[slot] =
+          TopTokens.of(slots[slot], commonTokens, writer.get().topTokens(), target, position);
     }
     return Divergence.of(slots[slot], logits, commonTokens, target);
   }

@@ -11,8 +11,9 @@ import org.espalier.api.EspalierException.MalformedData;
 
 /**
  * What a file of saved predictions begins with; all numbers little-endian. One record per position
- * follows: ids (int32) and log-probabilities (float32) of the likeliest tokens, that of all others
- * together, and that of the token that follows.
+ * follows: ids (int32) and log-probabilities (float32) of the likeliest tokens, the same of some
+ * that were drawn from all others, what all others have together, and the log-probability of the
+ * token that follows.
  *
  * @param topTokens likeliest tokens per position
  * @param commonTokens over which probabilities sum to 1
@@ -38,7 +39,7 @@ record ReferenceHeader(
   private static final int MOST_POSITIONS = 1 << 28;
 
   int recordBytes() {
-    return topTokens * (Integer.BYTES + Float.BYTES) + 2 * Float.BYTES;
+    return (topTokens + TopTokens.DRAWN) * (Integer.BYTES + Float.BYTES) + 2 * Float.BYTES;
   }
 
   long positions() {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 
 /**
  * Saves a reference's predictions. The file grows under another name and takes its own when it is
@@ -24,8 +25,9 @@ final class ReferenceWriter implements AutoCloseable {
     this.target = target;
     this.header = header;
     Path folder = target.toAbsolutePath().getParent();
-    unfinished = Files.createTempFile(folder, target.getFileName().toString(), ".part");
-    channel = FileChannel.open(unfinished, StandardOpenOption.WRITE);
+    String name = target.getFileName() + "." + UUID.randomUUID() + ".part";
+    unfinished = folder == null ? Path.of(name) : folder.resolve(name);
+    channel = FileChannel.open(unfinished, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
     int records = Math.max(1, (1 << 20) / header.recordBytes());
     buffer =
         ByteBuffer.allocate(Math.max(ReferenceHeader.BYTES, records * header.recordBytes()))
@@ -41,13 +43,18 @@ final class ReferenceWriter implements AutoCloseable {
     if (buffer.remaining() < header.recordBytes()) {
       flush();
     }
-    for (int token : position.tokens()) {
+    put(position.tokens(), position.logProbabilities());
+    put(position.drawn(), position.drawnLogProbabilities());
+    buffer.putFloat(position.tail()).putFloat(position.target());
+  }
+
+  private void put(int[] tokens, float[] logProbabilities) {
+    for (int token : tokens) {
       buffer.putInt(token);
     }
-    for (float logProbability : position.logProbabilities()) {
+    for (float logProbability : logProbabilities) {
       buffer.putFloat(logProbability);
     }
-    buffer.putFloat(position.tail()).putFloat(position.target());
   }
 
   private void flush() throws IOException {

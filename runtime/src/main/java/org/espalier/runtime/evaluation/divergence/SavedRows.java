@@ -45,18 +45,33 @@ final class SavedRows implements ReferenceRows {
       }
     }
     buffer.flip();
-    int[] tokens = new int[header.topTokens()];
-    float[] logProbabilities = new float[header.topTokens()];
-    for (int i = 0; i < tokens.length; i++) {
+    slots[slot] =
+        new TopTokens(
+            tokens(header.topTokens()),
+            numbers(header.topTokens()),
+            tokens(TopTokens.DRAWN),
+            numbers(TopTokens.DRAWN),
+            buffer.getFloat(),
+            buffer.getFloat());
+  }
+
+  private int[] tokens(int count) {
+    int[] tokens = new int[count];
+    for (int i = 0; i < count; i++) {
       tokens[i] = buffer.getInt();
       if (tokens[i] < 0 || tokens[i] >= commonTokens) {
         throw damaged();
       }
     }
-    for (int i = 0; i < tokens.length; i++) {
-      logProbabilities[i] = buffer.getFloat();
+    return tokens;
+  }
+
+  private float[] numbers(int count) {
+    float[] numbers = new float[count];
+    for (int i = 0; i < count; i++) {
+      numbers[i] = buffer.getFloat();
     }
-    slots[slot] = new TopTokens(tokens, logProbabilities, buffer.getFloat(), buffer.getFloat());
+    return numbers;
   }
 
   private MalformedData damaged() {
@@ -64,7 +79,7 @@ final class SavedRows implements ReferenceRows {
   }
 
   @Override
-  public Divergence divergence(int slot, float[] logits, int target) {
+  public Divergence divergence(int slot, float[] logits, int position, int target) {
     return slots[slot].divergence(logits, commonTokens, target);
   }
 

@@ -1,120 +1,112 @@
 package org.espalier.runtime.evaluation.divergence;
 
 import java.util.Arrays;
+import java.util.SplittableRandom;
+import org.espalier.runtime.evaluation.pass.Likeliest;
 import org.espalier.runtime.evaluation.pass.LogSoftmax;
 
 /**
- * A distribution in short: its likeliest tokens one by one, and all others together.
+ * A distribution in short: its likeliest tokens one by one; of all others, the tail, what they have
+ * together and some that were drawn from them by their probabilities.
  *
  * @param tokens the likeliest, by descending probability, of equal ones the lower id first
  * @param logProbabilities theirs
- * @param tail logarithm of what all others have together; −∞ where there are none
+ * @param drawn from the tail, with repetition
+ * @param drawnLogProbabilities theirs, in the whole distribution
+ * @param tail logarithm of what the tail has together; −∞ where there is none
  * @param target log-probability of the token that follows; not a number where none does
  */
-record TopTokens(int[] tokens, float[] logProbabilities, float tail, float target) {
+record TopTokens(
+    int[] tokens,
+    float[] logProbabilities,
+    int[] drawn,
+    float[] drawnLogProbabilities,
+    float tail,
+    float target) {
+
+  /** Tokens that are drawn from a tail. */
+  static final int DRAWN = 32;
 
   /**
    * Shortens a distribution.
    *
    * @param count leading tokens that take part
    * @param size how many to keep, at most {@code count}
+   * @param seed of the drawing
    */
-  static TopTokens of(float[] logits, int count, int size, int target) {
-    int[] tokens = likeliest(logits, count, size);
+  static TopTokens of(float[] logits, int count, int size, int target, long seed) {
     double sum = LogSoftmax.logSum(logits, count);
-    float[] logProbabilities = new float[size];
-    for (int i = 0; i < size; i++) {
-      logProbabilities[i] = (float) (logits[tokens[i]] - sum);
+    int[] tokens = Likeliest.of(logits, count, size);
+    double[] tail = new double[count];
+    for (int token = 0; token < count; token++) {
+      tail[token] = Math.exp(logits[token] - sum);
     }
+    for (int token : tokens) {
+      tail[token] = 0;
+    }
+    double mass = Arrays.stream(tail).sum();
+    int[] drawn = mass > 0 ? draw(tail, mass, new SplittableRandom(seed)) : new int[DRAWN];
     return new TopTokens(
         tokens,
-        logProbabilities,
-        (float) Math.log(rest(logits, count, sum, tokens)),
+        logProbabilities(logits, sum, tokens),
+        drawn,
+        logProbabilities(logits, sum, drawn),
+        (float) Math.log(mass),
         target == Divergence.NO_TARGET ? Float.NaN : (float) (logits[target] - sum));
   }
 
+  private static float[] logProbabilities(float[] logits, double sum, int[] tokens) {
+    float[] logProbabilities = new float[tokens.length];
+    for (int i = 0; i < tokens.length; i++) {
+      logProbabilities[i] = (float) (logits[tokens[i]] - sum);
+    }
+    return logProbabilities;
+  }
+
+  /** At equal steps along the tail from a random start: less noise than independent draws. */
+  private static int[] draw(double[] tail, double mass, SplittableRandom random) {
+    int[] drawn = new int[DRAWN];
+    double start = random.nextDouble();
+    double passed = 0;
+    int next = 0;
+    int last = 0;
+    for (int token = 0; token < tail.length && next < DRAWN; token++) {
+      if (tail[token] > 0) {
+        last = token;
+        passed += tail[token];
+        while (next < DRAWN && passed >= (start + next) / DRAWN * mass) {
+          drawn[next++] = token;
+        }
+      }
+    }
+    Arrays.fill(drawn, next, DRAWN, last); // rounding may keep the last ones from being reached
+    return drawn;
+  }
+
   /**
-   * KL to a model's prediction, all tokens of the tail taken as one: never more than that of the
-   * whole distribution, and for a hundred tokens hardly less.
+   * KL to a model's prediction: exact over the likeliest tokens, and over the tail an estimate from
+   * those drawn, right on average.
+   *
+   * @param count leading tokens that take part
+   * @param next the token that follows, or {@link Divergence#NO_TARGET}
    */
   Divergence divergence(float[] logits, int count, int next) {
     double sum = LogSoftmax.logSum(logits, count);
     double kl = 0;
     for (int i = 0; i < tokens.length; i++) {
-      double own = logits[tokens[i]] - sum;
-      kl += Math.exp(logProbabilities[i]) * (logProbabilities[i] - own);
+      kl += Math.exp(logProbabilities[i]) * (logProbabilities[i] - (logits[tokens[i]] - sum));
     }
     if (tail > Float.NEGATIVE_INFINITY) {
-      kl += Math.exp(tail) * (tail - Math.log(rest(logits, count, sum, tokens)));
+      double ratios = 0;
+      for (int i = 0; i < drawn.length; i++) {
+        ratios += drawnLogProbabilities[i] - (logits[drawn[i]] - sum);
+      }
+      kl += Math.exp(tail) * ratios / drawn.length;
     }
     return new Divergence(
         kl,
         tokens[0] == LogSoftmax.greatest(logits, count),
         next == Divergence.NO_TARGET ? Double.NaN : logits[next] - sum,
         next == Divergence.NO_TARGET ? Double.NaN : target);
-  }
-
-  /** What all tokens but the given ones have together, summed directly: 1 − Σ would be noise. */
-  private static double rest(float[] logits, int count, double logSum, int[] without) {
-    int[] ascending = without.clone();
-    Arrays.sort(ascending);
-    double rest = 0;
-    int from = 0;
-    for (int i = 0; i <= ascending.length; i++) {
-      int to = i < ascending.length ? ascending[i] : count;
-      for (int token = from; token < to; token++) {
-        rest += Math.exp(logits[token] - logSum);
-      }
-      from = to + 1;
-    }
-    return rest;
-  }
-
-  /** A heap of the best so far, whose root is the worst of them. */
-  private static int[] likeliest(float[] logits, int count, int size) {
-    int[] heap = new int[size];
-    for (int token = 0; token < size; token++) {
-      heap[token] = token;
-    }
-    for (int i = size / 2 - 1; i >= 0; i--) {
-      sink(heap, i, size, logits);
-    }
-    for (int token = size; token < count; token++) {
-      if (worse(heap[0], token, logits)) {
-        heap[0] = token;
-        sink(heap, 0, size, logits);
-      }
-    }
-    for (int end = size - 1; end > 0; end--) {
-      int worst = heap[0];
-      heap[0] = heap[end];
-      heap[end] = worst;
-      sink(heap, 0, end, logits);
-    }
-    return heap;
-  }
-
-  private static void sink(int[] heap, int start, int size, float[] logits) {
-    int at = start;
-    while (true) {
-      int child = 2 * at + 1;
-      if (child >= size) {
-        return;
-      }
-      if (child + 1 < size && worse(heap[child + 1], heap[child], logits)) {
-        child++;
-      }
-      if (!worse(heap[child], heap[at], logits)) {
-        return;
-      }
-      int moved = heap[at];
-      heap[at] = heap[child];
-      heap[child] = moved;
-      at = child;
-    }
-  }
-
-  private static boolean worse(int a, int b, float[] logits) {
-    return logits[a] < logits[b] || (logits[a] == logits[b] && a > b);
   }
 }
