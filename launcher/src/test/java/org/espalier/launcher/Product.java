@@ -16,6 +16,7 @@ public final class Product {
       List.of(
           "api",
           "format-gguf",
+          "format-safetensors",
           "codec-qtip",
           "arch-olmoe",
           "backend-cpu",

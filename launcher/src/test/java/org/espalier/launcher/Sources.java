@@ -25,7 +25,7 @@ public final class Sources {
    */
   public static Path compile(Map<String, String> sources, Path target, String... flags)
       throws IOException {
-    Path folder = Files.createTempDirectory("sources");
+    Path folder = Files.createTempDirectory(Path.of("target"), "sources-");
     List<String> arguments = new ArrayList<>(List.of("-d", target.toString(), "-proc:none"));
     arguments.addAll(List.of(flags));
     for (Map.Entry<String, String> source : sources.entrySet()) {

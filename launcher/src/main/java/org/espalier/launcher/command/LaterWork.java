@@ -42,6 +42,10 @@ public final class LaterWork {
           Map.entry("inspect", "look into files"),
           Map.entry("explain", "explain the choice of kernels; completion --verbose lists them"),
           Map.entry("plugins", "list providers"));
+          Map.entry("perplexity", "measure perplexity"),
+          Map.entry("evaluate", "measure quality"),
+          Map.entry("compare", "compare models"),
+          Map.entry("routing", "count how tokens are routed"));
 
   private LaterWork() {}
 

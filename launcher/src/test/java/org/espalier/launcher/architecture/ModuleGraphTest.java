@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Comparator;
@@ -33,6 +34,7 @@ class ModuleGraphTest {
             .sorted(Comparator.comparing(ModuleDescriptor::name))
             .map(ModuleGraphTest::describe)
             .collect(Collectors.joining("\n"));
+    Files.writeString(Path.of("target", "module-graph.txt"), graph); // to be copied once decided
     assertEquals(expected(), graph);
   }
 

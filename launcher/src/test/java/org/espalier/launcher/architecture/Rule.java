@@ -23,11 +23,12 @@ enum Rule {
       Planted.in("org.espalier.api.planted", "org.espalier.runtime.Providers providers;")),
 
   FORMATS_KNOW_API_ONLY(
-      only("org.espalier.format..").because("a format must not need to know who reads from it"),
+      only("org.espalier.format..", "tools.jackson..")
+          .because("a format must not need to know who reads from it"),
       Planted.in("org.espalier.format.planted", "org.espalier.codec.qtip.QtipCodec codec;")),
 
   CODECS_KNOW_API_ONLY(
-      only("org.espalier.codec..")
+      only("org.espalier.codec..", "jdk.incubator..")
           .because("every backend runs every codec, so neither side may know the other"),
       Planted.in(
           "org.espalier.codec.planted", "org.espalier.backend.cpu.CpuBackendProvider backend;")),
@@ -88,10 +89,10 @@ enum Rule {
           .because("authors of plugins use it where none of our providers are"),
       Planted.in("org.espalier.testkit.planted", "org.espalier.codec.qtip.QtipCodec codec;")),
 
-  VECTORS_IN_THE_CPU_BACKEND_ONLY(
+  VECTORS_IN_THE_CPU_BACKEND_AND_TILE_SEARCHES_ONLY(
       noClasses()
           .that()
-          .resideOutsideOfPackage("org.espalier.backend.cpu..")
+          .resideOutsideOfPackages("org.espalier.backend.cpu..", "org.espalier.codec.(*).search..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator..")

@@ -17,7 +17,7 @@ class BadInputTest {
 
   @Test
   void missingFile() throws Exception {
-    assertRefused(1, "none.gguf", complete(folder.resolve("none.gguf")));
+    assertRefused(2, "none.gguf", complete(folder.resolve("none.gguf")));
   }
 
   @Test
@@ -63,8 +63,14 @@ class BadInputTest {
 
   @Test
   void missingTensor() throws Exception {
+    Launch launch = Launch.of("completion", "-p", "x", "--override-kv", "olmoe.block_count=int:5");
+    assertRefused(1, "blk.4.", launch);
+  }
+
+  @Test
+  void unexpectedTensor() throws Exception {
     Path file = Gguf.demo().replace("output_norm.weight", "output_morn.weight").write(bad());
-    assertRefused(1, "output_norm.weight", complete(file));
+    assertRefused(1, "output_morn.weight", complete(file));
   }
 
   @Test

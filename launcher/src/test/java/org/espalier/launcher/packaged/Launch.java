@@ -39,7 +39,7 @@ record Launch(int exitCode, String out, String err) {
    */
   static Launch with(List<Path> plugins, String in, String... arguments)
       throws IOException, InterruptedException {
-    Path folder = Files.createTempDirectory("launch");
+    Path folder = Files.createTempDirectory(Path.of("target"), "launch-");
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
     Path input = Files.writeString(folder.resolve("in"), in);
