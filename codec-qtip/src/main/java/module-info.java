@@ -9,5 +9,6 @@ module org.espalier.codec.qtip {
       org.espalier.codec.qtip.QtipCodec;
   provides org.espalier.api.codec.TileQuantizer with
       org.espalier.codec.qtip.ExactTileQuantizer,
-      org.espalier.codec.qtip.FixedPointTileQuantizer;
+      org.espalier.codec.qtip.FixedPointTileQuantizer,
+      org.espalier.codec.qtip.PermuteTileQuantizer;
 }

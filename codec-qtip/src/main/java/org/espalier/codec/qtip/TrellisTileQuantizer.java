@@ -10,7 +10,7 @@ import org.espalier.codec.qtip.search.TrellisSearch;
 
 /** What the tile quantizers of this codec share: from walks of states to bytes. */
 abstract sealed class TrellisTileQuantizer implements TileQuantizer
-    permits ExactTileQuantizer, FixedPointTileQuantizer {
+    permits ExactTileQuantizer, FixedPointTileQuantizer, PermuteTileQuantizer {
   private final Codewords codewords;
 
   TrellisTileQuantizer() {

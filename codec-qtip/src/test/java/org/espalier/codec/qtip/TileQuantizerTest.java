@@ -20,7 +20,8 @@ class TileQuantizerTest {
   private static final int CODE_BYTES = 66;
 
   static Stream<TileQuantizer> quantizers() {
-    return Stream.<TileQuantizer>of(new ExactTileQuantizer(), new FixedPointTileQuantizer())
+    return Stream.<TileQuantizer>of(
+            new ExactTileQuantizer(), new FixedPointTileQuantizer(), new PermuteTileQuantizer())
         .filter(quantizer -> quantizer.newSearch() instanceof Offer.Accepted<?>);
   }
 

@@ -30,7 +30,8 @@ final class ByteKernel implements CpuKernel {
 
   @Override
   public int inputBytes() {
-    return core.tileColumns() * ByteActivations.TILE_BYTES;
+    // An odd number of cache lines, so that the same column of many rows falls into different sets.
+    return ((core.tileColumns() * ByteActivations.TILE_BYTES + 63) / 64 | 1) * 64;
   }
 
   @Override
@@ -71,56 +72,60 @@ final class ByteKernel implements CpuKernel {
     byte[] work = scratch.bytes(multiplier.workBytes());
     float[] sums = scratch.floats(rows * QtipCore.TILE);
     for (int output = fromOutput; output < toOutput; output += QtipCore.TILE) {
-      long offset = core.rowOffset(expert, output / QtipCore.TILE);
+      int to = yOffset + output;
       for (int row = 0; row < rows; row++) {
-        int to = yOffset + row * yStride + output;
-        Arrays.fill(y, to, to + QtipCore.TILE, 0);
+        Arrays.fill(y, to + row * yStride, to + row * yStride + QtipCore.TILE, 0);
       }
+      Arrays.fill(sums, 0, rows * QtipCore.TILE, 0);
+      long offset = core.rowOffset(expert, output / QtipCore.TILE);
+      short scale = core.scaleBits(offset);
       for (int tile = 0; tile < core.tileColumns(); ) {
-        int run = core.sameScale(offset, tile);
-        Arrays.fill(sums, 0, rows * QtipCore.TILE, 0);
-        accumulate(offset, tile, tile + run, input, firstRow, rows, sums, work);
-        float scale =
-            codebook.step()
-                * Float.float16ToFloat(core.scaleBits(offset + (long) tile * QtipCore.BLOCK_BYTES));
-        addScaled(sums, scale, rows, y, yOffset + output, yStride);
-        tile += run;
+        // As far as one scale of activations goes, and less where the weights' scales differ.
+        int count = ByteActivations.GROUP_TILES - tile % ByteActivations.GROUP_TILES;
+        count = Math.min(count, core.tileColumns() - tile);
+        long at = offset + (long) tile * QtipCore.BLOCK_BYTES;
+        if (core.scaleBits(at) != scale) {
+          addScaled(sums, scale, rows, y, to, yStride);
+          Arrays.fill(sums, 0, rows * QtipCore.TILE, 0);
+          scale = core.scaleBits(at);
+        }
+        if (!accumulate(at, tile, count, input, firstRow, rows, sums, work)) {
+          count = core.sameScale(at, count);
+          accumulate(at, tile, count, input, firstRow, rows, sums, work);
+        }
+        tile += count;
       }
+      addScaled(sums, scale, rows, y, to, yStride);
     }
   }
 
-  /** Adds the products of a run of tiles, one scale of activations after another. */
-  private void accumulate(
-      long rowOffset,
-      int fromTile,
-      int toTile,
+  private boolean accumulate(
+      long offset,
+      int tile,
+      int tiles,
       KernelInput input,
       int firstRow,
       int rows,
       float[] sums,
       byte[] work) {
-    for (int tile = fromTile; tile < toTile; ) {
-      int group = tile / ByteActivations.GROUP_TILES;
-      int end = Math.min(toTile, (group + 1) * ByteActivations.GROUP_TILES);
-      multiplier.accumulate(
-          core.tiles(),
-          rowOffset + (long) tile * QtipCore.BLOCK_BYTES,
-          end - tile,
-          input.bytes(),
-          firstRow * input.bytesPerRow() + tile * ByteActivations.TILE_BYTES,
-          input.bytesPerRow(),
-          rows,
-          input.floats(),
-          firstRow * input.floatsPerRow() + group,
-          input.floatsPerRow(),
-          sums,
-          work);
-      tile = end;
-    }
+    return multiplier.accumulate(
+        core.tiles(),
+        offset,
+        tiles,
+        input.bytes(),
+        firstRow * input.bytesPerRow() + tile * ByteActivations.TILE_BYTES,
+        input.bytesPerRow(),
+        rows,
+        input.floats(),
+        firstRow * input.floatsPerRow() + tile / ByteActivations.GROUP_TILES,
+        input.floatsPerRow(),
+        sums,
+        work);
   }
 
-  private static void addScaled(
-      float[] sums, float scale, int rows, float[] y, int yOffset, int yStride) {
+  private void addScaled(
+      float[] sums, short scaleBits, int rows, float[] y, int yOffset, int yStride) {
+    float scale = codebook.step() * Float.float16ToFloat(scaleBits);
     for (int row = 0; row < rows; row++) {
       for (int i = 0; i < QtipCore.TILE; i++) {
         y[yOffset + row * yStride + i] += scale * sums[row * QtipCore.TILE + i];

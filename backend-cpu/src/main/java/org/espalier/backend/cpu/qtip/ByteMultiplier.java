@@ -12,7 +12,8 @@ interface ByteMultiplier {
   int workBytes();
 
   /**
-   * Adds the products of up to 16 neighbouring tiles that share a scale of activations.
+   * Adds the products of up to 16 neighbouring tiles that share a scale of activations, if they
+   * also share a scale of weights. Otherwise nothing is added.
    *
    * @param blocks the file's
    * @param blocksOffset of the first tile's block
@@ -26,8 +27,9 @@ interface ByteMultiplier {
    * @param scalesStride from row to row
    * @param sums 16 per row, which are added to
    * @param work working memory
+   * @return whether they do
    */
-  void accumulate(
+  boolean accumulate(
       MemorySegment blocks,
       long blocksOffset,
       int tiles,

@@ -16,7 +16,7 @@ final class ScalarByteMultiplier implements ByteMultiplier {
   }
 
   @Override
-  public void accumulate(
+  public boolean accumulate(
       MemorySegment blocks,
       long blocksOffset,
       int tiles,
@@ -30,6 +30,12 @@ final class ScalarByteMultiplier implements ByteMultiplier {
       float[] sums,
       byte[] work) {
     CodeStream.copy(blocks, blocksOffset, tiles, work);
+    for (int tile = 1; tile < tiles; tile++) {
+      int at = tile * QtipCore.BLOCK_BYTES;
+      if (work[at] != work[0] || work[at + 1] != work[1]) {
+        return false;
+      }
+    }
     for (int tileRow = 0; tileRow < QtipCore.TILE; tileRow++) {
       int[] totals = new int[rows];
       for (int tile = 0; tile < tiles; tile++) {
@@ -54,6 +60,7 @@ final class ScalarByteMultiplier implements ByteMultiplier {
             totals[row] * scales[scalesOffset + row * scalesStride];
       }
     }
+    return true;
   }
 
   private static int state(byte[] stream, int at, int index) {

@@ -7,6 +7,7 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.NEG;
+import static jdk.incubator.vector.VectorOperators.XOR;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
@@ -48,7 +49,7 @@ final class VbmiMultiplier implements ByteMultiplier {
   }
 
   @Override
-  public void accumulate(
+  public boolean accumulate(
       MemorySegment blocks,
       long blocksOffset,
       int tiles,
@@ -61,10 +62,12 @@ final class VbmiMultiplier implements ByteMultiplier {
       int scalesStride,
       float[] sums,
       byte[] work) {
-    hash(blocks, blocksOffset, tiles, tables, work);
+    if (hash(blocks, blocksOffset, tiles, tables, work) != 0) {
+      return false;
+    }
     if (rows == 1) {
       multiply(work, tiles, tables, x, xOffset, scales[scalesOffset], sums, 0);
-      return;
+      return true;
     }
     lookUp(work, tiles, tables);
     int row = 0;
@@ -90,14 +93,17 @@ final class VbmiMultiplier implements ByteMultiplier {
           sums,
           row * QtipCore.TILE);
     }
+    return true;
   }
 
   /**
    * Hashes all states. For each pass two vectors are stored: the upper bytes of the hashes (a sign
    * and seven bits of the index) and the lower (two bits of the index, and six that mean nothing).
    * Lane 2 j of a pass is state 4 j, then 4 j + 2; lane 2 j + 1 the state after it.
+   *
+   * @return 0 if the scales of all blocks are the same
    */
-  private static void hash(
+  private static int hash(
       MemorySegment blocks, long offset, int tiles, byte[] tables, byte[] work) {
     ByteVector first = ByteVector.fromArray(BYTES, tables, ByteCodebook.FIRST_WINDOW);
     ByteVector second = ByteVector.fromArray(BYTES, tables, ByteCodebook.SECOND_WINDOW);
@@ -105,9 +111,13 @@ final class VbmiMultiplier implements ByteMultiplier {
     ByteVector lower = ByteVector.fromArray(BYTES, tables, ByteCodebook.LOWER_BYTES);
     IntVector upperNibbles = IntVector.broadcast(INTS, 0xF0F0F0F0);
     IntVector lastNibble = IntVector.broadcast(INTS, 0x000F000F);
+    ByteVector firstHead =
+        ByteVector.fromMemorySegment(BYTES, blocks, offset, ByteOrder.LITTLE_ENDIAN);
+    ByteVector differences = ByteVector.zero(BYTES);
     for (int tile = 0; tile < tiles; tile++) {
       long at = offset + (long) tile * QtipCore.BLOCK_BYTES;
       ByteVector head = ByteVector.fromMemorySegment(BYTES, blocks, at, ByteOrder.LITTLE_ENDIAN);
+      differences = differences.or(head.lanewise(XOR, firstHead));
       IntVector codes =
           ByteVector.fromMemorySegment(BYTES, blocks, at + 4, ByteOrder.LITTLE_ENDIAN)
               .reinterpretAsInts();
@@ -136,6 +146,7 @@ final class VbmiMultiplier implements ByteMultiplier {
       upper.selectFrom(h2, h3).intoArray(work, tile * TILE_WORK + 128);
       lower.selectFrom(h2, h3).intoArray(work, tile * TILE_WORK + 192);
     }
+    return differences.reinterpretAsShorts().lane(0);
   }
 
   /** Looks hashes up and multiplies at once, for a single row. */
