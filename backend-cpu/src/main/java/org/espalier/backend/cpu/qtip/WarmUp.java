@@ -26,12 +26,15 @@ final class WarmUp {
   private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   /**
-   * How long callers wait, from the start, rather than run the scalar kernel meanwhile: that one is so
-   * much slower, above all with many rows, that waiting pays.
+   * How long callers wait, from the start, rather than run the scalar kernel meanwhile: that one is
+   * so much slower, above all with many rows, that waiting pays.
    */
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   private static final int TIMED_RUNS = 20;
+
+  /** The first compiler begins at 200 calls. */
+  private static final int PRIMING_CALLS = 220;
 
   private final CountDownLatch usable = new CountDownLatch(1);
   private volatile @Nullable Outcome outcome;
@@ -55,27 +58,28 @@ final class WarmUp {
    *     for too
    * @param sample scalar
    * @param sampleInputs inputs of the small linear; it has 16 outputs
+   * @param primers the same kernels again, for a linear of a single tile
    */
   WarmUp(
       List<CpuKernel> candidates,
       int inputs,
       List<CpuKernel> samples,
       CpuKernel sample,
-      int sampleInputs) {
+      int sampleInputs,
+      List<CpuKernel> primers) {
     Thread.ofPlatform()
         .daemon()
         .name("espalier-warm-up")
-        .start(
-            () -> {
-              try {
-                run(candidates, inputs, samples, sample, sampleInputs);
-              } catch (RuntimeException e) {
-                // Such as weights that were closed meanwhile.
-                outcome = new Outcome(-1, false, "its self-test ended early: " + e);
-              } finally {
-                usable.countDown();
-              }
-            });
+        .start(() -> {
+          try {
+            run(candidates, inputs, samples, sample, sampleInputs, primers);
+          } catch (RuntimeException e) {
+            // Such as weights that were closed meanwhile.
+            outcome = new Outcome(-1, false, "its self-test ended early: " + e);
+          } finally {
+            usable.countDown();
+          }
+        });
   }
 
   /** The outcome so far, or null while no kernel can be used. */
@@ -83,7 +87,9 @@ final class WarmUp {
     return outcome;
   }
 
-  /** The winner so far, or −1 if there is none or it has not been found within a reasonable wait. */
+  /**
+   * The winner so far, or −1 if there is none or it has not been found within a reasonable wait.
+   */
   int winner() {
     Outcome now = outcome;
     if (now == null) {
@@ -102,13 +108,15 @@ final class WarmUp {
       int inputs,
       List<CpuKernel> samples,
       CpuKernel sample,
-      int sampleInputs) {
+      int sampleInputs,
+      List<CpuKernel> primers) {
     float[] expected = new Trial(sample, sampleInputs, 5).run();
     int winner = -1;
     double best = COMPILED_NANOS_PER_TILE;
     StringBuilder message = new StringBuilder();
     for (int i = 0; i < candidates.size(); i++) {
       String name = candidates.get(i).name();
+      prime(primers.get(i));
       message.append(message.isEmpty() ? "" : "; ").append(name);
       if (!Arrays.equals(expected, new Trial(samples.get(i), sampleInputs, 5).run())) {
         message.append(" gave wrong results in its self-test");
@@ -124,6 +132,19 @@ final class WarmUp {
       }
     }
     outcome = new Outcome(winner, true, message.toString());
+  }
+
+  /**
+   * Calls a kernel often enough for the first compiler to take notice. Interpreted vector code
+   * takes a millisecond per tile, so one tile per call must do until then.
+   */
+  private static void prime(CpuKernel primer) {
+    Trial one = new Trial(primer, QtipCore.TILE, 1);
+    Trial several = new Trial(primer, QtipCore.TILE, 3);
+    for (int i = 0; i < PRIMING_CALLS; i++) {
+      one.run();
+      several.run();
+    }
   }
 
   /** Runs a kernel until it is compiled or time is up; the shortest time for one row. */
