@@ -116,12 +116,12 @@ final class WarmUp {
     StringBuilder message = new StringBuilder();
     for (int i = 0; i < candidates.size(); i++) {
       String name = candidates.get(i).name();
-      prime(primers.get(i));
       message.append(message.isEmpty() ? "" : "; ").append(name);
       if (!Arrays.equals(expected, new Trial(samples.get(i), sampleInputs, 5).run())) {
         message.append(" gave wrong results in its self-test");
         continue;
       }
+      prime(primers.get(i));
       double nanos = warm(candidates.get(i), inputs) / (inputs / 16.0);
       message.append(" takes ").append(Math.round(nanos)).append(" ns per tile");
       if (nanos < best) {
