@@ -91,6 +91,21 @@ public final class PermuteSearch implements TrellisSearch {
   private final int[] half = new int[Groups.BRANCHES * INT_LANES];
   private final short[] trace = new short[STEPS * TRACE_WORDS];
 
+  private float target0;
+  private float target1;
+  private float units;
+  private int traceAt;
+
+  /**
+   * What a step consists of. Three receivers at one call: the compiler then leaves each loop in a
+   * method of its own. Inlined into one, they were too much for it, and vectors went to the heap.
+   */
+  private final Runnable[] phases = {
+    () -> measure(first, second, target0, target1, units, distances, errors),
+    () -> minimise(errors, lookup, advance, costs, minima, least),
+    () -> arrange(minima, lowest() & ~BRANCH_MASK, half, trace, traceAt, costs)
+  };
+
   /**
    * A search over the given codewords.
    *
@@ -156,16 +171,17 @@ public final class PermuteSearch implements TrellisSearch {
 
   @Override
   public void search(float[] targets, int offset, int[] walk) {
-    float units = units(targets, offset);
+    units = units(targets, offset);
     for (int i = 0; i < Groups.COUNT; i++) {
       costs[i] = (short) (i % LANES / 2);
     }
     for (int step = 0; step < STEPS; step++) {
-      float a0 = limited(targets[offset + 2 * step]);
-      float a1 = limited(targets[offset + 2 * step + 1]);
-      measure(first, second, a0, a1, units, distances, errors);
-      minimise(errors, lookup, advance, costs, minima, least);
-      arrange(minima, lowest() & ~BRANCH_MASK, half, trace, step * TRACE_WORDS, costs);
+      target0 = limited(targets[offset + 2 * step]);
+      target1 = limited(targets[offset + 2 * step + 1]);
+      traceAt = step * TRACE_WORDS;
+      for (Runnable phase : phases) {
+        phase.run();
+      }
     }
     walkBack(walk);
   }
