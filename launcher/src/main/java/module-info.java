@@ -5,6 +5,7 @@ module org.espalier.launcher {
   requires info.picocli;
   requires jakarta.inject; // nor this
   requires org.espalier.api;
+  requires org.espalier.datasets;
   requires org.espalier.runtime;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
