@@ -26,8 +26,8 @@ final class WarmUp {
   private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   /**
-   * How long callers wait, from the start, rather than run the scalar kernel meanwhile: that one is so
-   * much slower, above all with many rows, that waiting pays.
+   * How long callers wait, from the start, rather than run the scalar kernel meanwhile: that one is
+   * so much slower, above all with many rows, that waiting pays.
    */
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
 
@@ -65,17 +65,16 @@ final class WarmUp {
     Thread.ofPlatform()
         .daemon()
         .name("espalier-warm-up")
-        .start(
-            () -> {
-              try {
-                run(candidates, inputs, samples, sample, sampleInputs);
-              } catch (RuntimeException e) {
-                // Such as weights that were closed meanwhile.
-                outcome = new Outcome(-1, false, "its self-test ended early: " + e);
-              } finally {
-                usable.countDown();
-              }
-            });
+        .start(() -> {
+          try {
+            run(candidates, inputs, samples, sample, sampleInputs);
+          } catch (RuntimeException e) {
+            // Such as weights that were closed meanwhile.
+            outcome = new Outcome(-1, false, "its self-test ended early: " + e);
+          } finally {
+            usable.countDown();
+          }
+        });
   }
 
   /** The outcome so far, or null while no kernel can be used. */
@@ -83,7 +82,9 @@ final class WarmUp {
     return outcome;
   }
 
-  /** The winner so far, or −1 if there is none or it has not been found within a reasonable wait. */
+  /**
+   * The winner so far, or −1 if there is none or it has not been found within a reasonable wait.
+   */
   int winner() {
     Outcome now = outcome;
     if (now == null) {
