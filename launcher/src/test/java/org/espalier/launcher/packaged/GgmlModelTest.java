@@ -75,17 +75,9 @@ class GgmlModelTest {
   @Test
   void aModelOfBlocksGivesTheLogitsOfTheNumbersThatTheyStandFor() throws Exception {
     Map<String, float[]> weights = weights();
-    float[] demo = logits(Launch.DEMO);
-    Path dense = write("dense.gguf", weights, _ -> null);
-    float[] reference = logits(dense);
-    assertTrue(
-        relativeError(demo, reference) < 1e-4,
-        "the demo model, decoded: " + relativeError(demo, reference));
-
-    Path eight = write("q8_0.gguf", weights, _ -> BlockQuantizer.Q8_0);
-    float[] blocks = logits(eight);
-    assertTrue(relativeError(logits(decoded(eight)), blocks) < 1e-5, "blocks and their values");
-    double rounding = relativeError(reference, blocks);
+    float[] reference = logits(write("dense.gguf", weights, _ -> null));
+    double rounding =
+        relativeError(reference, logits(write("q8_0.gguf", weights, _ -> BlockQuantizer.Q8_0)));
     assertTrue(rounding > 1e-5 && rounding < 0.03, "8 bits are close, but not equal: " + rounding);
 
     Path mixed = write("mixed.gguf", weights, GgmlModelTest::mixture);
@@ -94,7 +86,7 @@ class GgmlModelTest {
     assertTrue(relativeError(reference, mixture) < 0.6, "4 bits are not far");
 
     Launch text =
-        Launch.of("completion", "-m", eight.toString(), "-p", "Once upon", "-n", "8", "-s", "1");
+        Launch.of("completion", "-m", mixed.toString(), "-p", "Once upon", "-n", "8", "-s", "1");
     assertEquals(0, text.exitCode(), text.err());
     Launch explained = Launch.of("explain", "-m", mixed.toString());
     assertTrue(explained.out().contains("weights ggml layout 12"), explained.out());
@@ -107,6 +99,7 @@ class GgmlModelTest {
     return switch (name) {
       case String head when head.startsWith("output") -> BlockQuantizer.Q6_K;
       case String value when value.contains("attn_v") -> BlockQuantizer.Q6_K;
+      case String query when query.contains("attn_q") -> BlockQuantizer.Q8_0;
       case String key when key.contains("attn_k") -> BlockQuantizer.Q4_0;
       default -> BlockQuantizer.Q4_K;
     };
