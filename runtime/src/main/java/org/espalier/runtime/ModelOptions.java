@@ -38,4 +38,38 @@ public record ModelOptions(
       throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
     }
   }
+
+  /** The best backend, fast arithmetic, passes of 512 tokens, nothing overridden. */
+  public static ModelOptions of(int threads) {
+    return new ModelOptions(
+        Optional.empty(),
+        Precision.FAST,
+        threads,
+        512,
+        TokenizerCompatibility.HUGGING_FACE,
+        Map.of(),
+        Map.of());
+  }
+
+  /** This, but on a named backend. */
+  public ModelOptions withBackend(String name) {
+    return new ModelOptions(
+        Optional.of(new BackendId(name)),
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings);
+  }
+
+  /** This, but with other arithmetic. */
+  public ModelOptions withPrecision(Precision other) {
+    return new ModelOptions(backend, other, threads, batch, compatibility, overrides, settings);
+  }
+
+  /** This, but with so many workers. */
+  public ModelOptions withThreads(int count) {
+    return new ModelOptions(backend, precision, count, batch, compatibility, overrides, settings);
+  }
 }

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.module.Configuration;
-import java.lang.module.ModuleFinder;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -16,7 +14,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
@@ -48,26 +45,7 @@ class GgmlModelTest {
   private static final int VOCABULARY = 4080;
 
   @TempDir private Path folder;
-  private final Providers providers = providers();
-
-  /** The providers that were packaged, in a layer of their own. */
-  private static Providers providers() {
-    ModuleFinder packaged = ModuleFinder.of(Path.of(System.getProperty("espalier.modules")));
-    Configuration configuration =
-        ModuleLayer.boot()
-            .configuration()
-            .resolve(
-                ModuleFinder.of(),
-                packaged,
-                Set.of(
-                    "org.espalier.format.gguf",
-                    "org.espalier.codec.qtip",
-                    "org.espalier.codec.ggml"));
-    return new ProviderDiscovery(
-            ModuleLayer.boot()
-                .defineModulesWithOneLoader(configuration, ClassLoader.getSystemClassLoader()))
-        .find(List.of());
-  }
+  private final Providers providers = new ProviderDiscovery(PackagedLayer.of()).find(List.of());
 
   /** A tensor to write. */
   private record Written(StorageType type, List<Long> shape, byte[] bytes) {}
