@@ -9,6 +9,7 @@ module org.espalier.launcher {
   requires jakarta.inject; // nor this
   requires org.espalier.api;
   requires transitive org.espalier.runtime;
+  requires org.espalier.datasets;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
 

@@ -3,6 +3,7 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -38,6 +39,7 @@ public final class Model implements AutoCloseable {
   private final Duration loadTime;
   private final Consumer<String> notices;
   private final Resources resources;
+  private final PassOrder order = new PassOrder();
 
   private Model(
       ModelArtifact artifact,
@@ -84,7 +86,11 @@ public final class Model implements AutoCloseable {
       int batch = Math.min(options.batch(), Math.max(1, plan.contextLength()));
       CompiledPlan compiled =
           new Backends(providers.backends(), options.threads(), options.settings())
-              .compile(options.backend(), plan, CompileOptions.of(options.precision(), batch));
+              .compile(
+                  options.backend(),
+                  plan,
+                  new CompileOptions(
+                      options.precision(), batch, OptionalLong.empty(), options.observer()));
       building.add(compiled, CompiledPlan::close);
       return new Model(
           artifact,
@@ -136,6 +142,11 @@ public final class Model implements AutoCloseable {
     return batch;
   }
 
+  /** Its arithmetic. */
+  public Precision precision() {
+    return precision;
+  }
+
   /** The backend that runs it. */
   public BackendId backend() {
     return compiled.backend();
@@ -157,8 +168,9 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * Begins a sequence. Its key–value cache holds F32 where the model was opened as {@link
-   * Precision#EXACT} and F16 otherwise.
+   * Begins a sequence, independent of all others: what a pass returns is valid until the next pass
+   * of the same session, whatever other sessions do meanwhile. Its key–value cache holds F32 where
+   * the model was opened as {@link Precision#EXACT} and F16 otherwise.
    *
    * @param contextLength positions; 0 means the model's own. More than the model was trained for is
    *     allowed, as in llama.cpp's tools, with a notice
@@ -180,7 +192,7 @@ public final class Model implements AutoCloseable {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return executable().open(new SessionOptions(positions, cacheType));
+    return order.guard(executable().open(new SessionOptions(positions, cacheType)));
   }
 
   /** Releases everything. Closing twice does nothing more. */

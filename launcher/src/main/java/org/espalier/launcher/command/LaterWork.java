@@ -36,11 +36,7 @@ public final class LaterWork {
           Map.entry("server", "serve over HTTP"),
           Map.entry("chat", "converse"),
           Map.entry("models", "download models"),
-          Map.entry("quantize", "make 2-bit models"),
-          Map.entry("perplexity", "measure perplexity"),
-          Map.entry("evaluate", "measure quality"),
-          Map.entry("compare", "compare models"),
-          Map.entry("routing", "count how tokens are routed"));
+          Map.entry("quantize", "make 2-bit models"));
 
   private LaterWork() {}
 

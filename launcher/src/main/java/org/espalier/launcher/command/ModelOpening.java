@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
@@ -38,6 +39,21 @@ final class ModelOpening {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
         path(flags), providers, computation.modelOptions(flags, threads), console::note);
+  }
+
+  /** Opens the whole model, with someone who sees what passes through it. */
+  Model model(ModelFlags flags, BackendFlags backend, Observer observer) {
+    return Model.open(
+        path(flags),
+        discovery.find(flags.excluded()),
+        backend.modelOptions(flags).observedBy(observer),
+        console::note);
+  }
+
+  /** Opens another model with the same flags. */
+  Model model(Path path, ModelFlags flags, BackendFlags backend) {
+    return Model.open(
+        path, discovery.find(flags.excluded()), backend.modelOptions(flags), console::note);
   }
 
   /** Reads the tokenizer alone; the file needs no weights for that. */
