@@ -4,6 +4,7 @@ module org.espalier.launcher {
   requires com.google.guice;
   requires info.picocli;
   requires jakarta.inject; // nor this
+  requires java.logging;
   requires org.espalier.api;
   requires org.espalier.datasets;
   requires org.espalier.runtime;

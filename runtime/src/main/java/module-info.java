@@ -1,9 +1,8 @@
 /**
  * From a file and providers to text: loading, tokenizing, sampling, generating, synthesizing,
- * evaluating. It receives providers as arguments and finds none by itself.
- * * From a file and providers to text: loading, inspecting, tokenizing, sampling, generating,
- * converting, quantising, synthesizing. It receives providers as arguments and finds none by
- * itself.
+ * evaluating. It receives providers as arguments and finds none by itself. * From a file and
+ * providers to text: loading, inspecting, tokenizing, sampling, generating, converting, quantising,
+ * synthesizing. It receives providers as arguments and finds none by itself.
  */
 module org.espalier.runtime {
   requires transitive org.espalier.api;
