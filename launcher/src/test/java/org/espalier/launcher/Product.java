@@ -18,6 +18,7 @@ public final class Product {
           "format-gguf",
           "format-safetensors",
           "codec-qtip",
+          "codec-ggml",
           "arch-olmoe",
           "backend-cpu",
           "backend-cuda",
