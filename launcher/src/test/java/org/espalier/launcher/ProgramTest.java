@@ -43,7 +43,11 @@ class ProgramTest {
         "repair",
         "convert",
         "synthesize",
-        "bench"
+        "bench",
+        "perplexity",
+        "evaluate",
+        "compare",
+        "routing"
       })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
