@@ -1,4 +1,7 @@
-/** The command line, and the composition root: the one place that looks for providers. */
+/**
+ * The command line, and the composition root: the one place that looks for providers. Programs that
+ * embed Espalier require this module and begin at {@link org.espalier.Espalier}.
+ */
 module org.espalier.launcher {
   requires com.google.common; // Guice, an automatic module, brings neither this along
   requires com.google.guice;
@@ -6,10 +9,12 @@ module org.espalier.launcher {
   requires jakarta.inject; // nor this
   requires java.logging;
   requires org.espalier.api;
+  requires transitive org.espalier.runtime;
   requires org.espalier.datasets;
-  requires org.espalier.runtime;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
+
+  exports org.espalier;
 
   opens org.espalier.launcher.command to
       com.google.guice,
