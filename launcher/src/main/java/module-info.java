@@ -8,6 +8,7 @@ module org.espalier.launcher {
   requires info.picocli;
   requires jakarta.inject; // nor this
   requires jdk.unsupported; // signals
+  requires java.logging;
   requires org.espalier.api;
   requires transitive org.espalier.runtime;
   requires org.espalier.datasets;

@@ -35,13 +35,24 @@ final class ParquetRows {
     } catch (EspalierException e) {
       throw e; // of the visitor
     } catch (IOException | RuntimeException | LinkageError e) {
-      // The reader promises no particular exception for broken files, nor for a compression whose
-      // library is missing.
+      // The reader promises no particular exception, neither for a broken file nor for a
+      // compression
+      // whose library is missing.
       throw new MalformedData(
-          "%s: the Parquet reader fails after row %d (%s: %s)"
-              .formatted(path, number, e.getClass().getSimpleName(), e.getMessage()),
+          "%s cannot be read after row %d (%s): it is damaged, or compressed in a way whose library is not on the module path"
+              .formatted(path, number, reasons(e)),
           e);
     }
+  }
+
+  private static String reasons(Throwable failure) {
+    StringBuilder reasons = new StringBuilder(String.valueOf(failure.getMessage()));
+    Throwable cause = failure.getCause();
+    for (int depth = 0; cause != null && depth < 4; depth++) {
+      reasons.append(": ").append(cause.getMessage());
+      cause = cause.getCause();
+    }
+    return reasons.toString();
   }
 
   private static Map<String, Object> fields(FieldAccessor row) {

@@ -44,7 +44,11 @@ class ProgramTest {
         "repair",
         "convert",
         "synthesize",
-        "bench"
+        "bench",
+        "perplexity",
+        "evaluate",
+        "compare",
+        "routing"
       })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
@@ -90,7 +94,6 @@ class ProgramTest {
         misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
         misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
         misuse("'serve' is not supported", "serve", "-m", "x"),
-        misuse("'perplexity' is not supported", "perplexity", "-f", "x"),
         misuse("'quantize' is not supported", "quantize"));
   }
 

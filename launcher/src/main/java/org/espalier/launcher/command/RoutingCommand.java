@@ -15,6 +15,7 @@ import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
 import org.espalier.launcher.console.NewFile;
+import org.espalier.launcher.console.Table;
 import org.espalier.launcher.option.BackendFlags;
 import org.espalier.launcher.option.CommonFlags;
 import org.espalier.launcher.option.ModelFlags;
@@ -169,19 +170,18 @@ final class RoutingCommand implements Callable<Integer> {
   }
 
   private static void loads(Report report, RoutingResult measured) {
-    report.line("layer   busiest  idlest  imbalance  variation  effective experts  unused");
+    Table table = new Table("rrrrrrr");
+    table.row("layer", "busiest", "idlest", "imbalance", "variation", "effective", "unused");
     List<Map<String, Object>> layers = new ArrayList<>();
     for (LayerLoad load : measured.layers()) {
-      report.line(
-          "%5d  %6.2f %% %6.2f %%  %9.2f  %9.2f  %10.1f of %3d  %6d",
-          load.layer(),
-          100 * load.greatest(),
-          100 * load.least(),
-          load.imbalance(),
-          load.variation(),
-          load.effectiveExperts(),
-          load.counts().size(),
-          load.unused());
+      table.row(
+          String.valueOf(load.layer()),
+          shown("%.2f %%", 100 * load.greatest()),
+          shown("%.2f %%", 100 * load.least()),
+          shown("%.2f", load.imbalance()),
+          shown("%.2f", load.variation()),
+          shown("%.1f", load.effectiveExperts()),
+          String.valueOf(load.unused()));
       Map<String, Object> fields = new LinkedHashMap<>();
       fields.put("layer", load.layer());
       fields.put("imbalance", load.imbalance());
@@ -192,17 +192,18 @@ final class RoutingCommand implements Callable<Integer> {
       fields.put("weights", load.weights());
       layers.add(fields);
     }
-    report.line("imbalance: the busiest expert's load over the average; variation: standard");
-    report.line(
-        "deviation of the loads over the average; both as if all experts were wanted alike");
-    report.line("");
-    report.field("layers", layers);
+    report
+        .line(
+            "%d of %d experts per token and layer; share of choices that the busiest and the idlest have,",
+            measured.used(), measured.experts())
+        .line("the busiest's load and the standard deviation of all over the average, and how many")
+        .line("equally busy experts would be as varied")
+        .table(table)
+        .line("")
+        .field("layers", layers);
   }
 
   private static void caches(Report report, RoutingResult measured) {
-    report.line("hit rate of a cache       own room per layer             one room for all layers");
-    report.line(
-        "experts per layer     lru  frequency  least-stale     lru  frequency  least-stale");
     List<Map<String, Object>> caches = new ArrayList<>();
     for (CacheResult cache : measured.caches()) {
       Map<String, Object> fields = new LinkedHashMap<>();
@@ -212,25 +213,40 @@ final class RoutingCommand implements Callable<Integer> {
       fields.put("hit_rate", cache.hitRate());
       fields.put("hits", cache.hits());
       fields.put("accesses", cache.accesses());
-      fields.put(
-          "bytes", measured.expertBytes() * cache.expertsPerLayer() * measured.layers().size());
+      fields.put("bytes", bytes(measured, cache.expertsPerLayer()));
       caches.add(fields);
     }
+    Table table = new Table("rrlrrr");
+    table.row("experts per layer", "MiB", "room", "lru", "frequency", "least-stale");
     measured.caches().stream()
         .map(CacheResult::expertsPerLayer)
         .distinct()
-        .forEach(size ->
-            report.line(
-                "%17d %6.1f%% %9.1f%% %11.1f%% %6.1f%% %9.1f%% %11.1f%%",
-                size,
-                rate(measured, size, CacheScope.PER_LAYER, CachePolicy.LRU),
-                rate(measured, size, CacheScope.PER_LAYER, CachePolicy.FREQUENCY),
-                rate(measured, size, CacheScope.PER_LAYER, CachePolicy.LEAST_STALE),
-                rate(measured, size, CacheScope.SHARED, CachePolicy.LRU),
-                rate(measured, size, CacheScope.SHARED, CachePolicy.FREQUENCY),
-                rate(measured, size, CacheScope.SHARED, CachePolicy.LEAST_STALE)));
-    report.line("");
-    report.field("caches", caches);
+        .forEach(size -> {
+          for (CacheScope scope : CacheScope.values()) {
+            table.row(
+                String.valueOf(size),
+                shown("%.1f", bytes(measured, size) / 0x1p20),
+                name(scope),
+                shown("%.1f %%", rate(measured, size, scope, CachePolicy.LRU)),
+                shown("%.1f %%", rate(measured, size, scope, CachePolicy.FREQUENCY)),
+                shown("%.1f %%", rate(measured, size, scope, CachePolicy.LEAST_STALE)));
+          }
+        });
+    report
+        .line(
+            "How often a cache of experts, empty at first, would have held the one that was needed,")
+        .line("each layer with room of its own or all layers sharing as much:")
+        .table(table)
+        .line("")
+        .field("caches", caches);
+  }
+
+  private static long bytes(RoutingResult measured, int expertsPerLayer) {
+    return measured.expertBytes() * expertsPerLayer * measured.layers().size();
+  }
+
+  private static String shown(String format, double value) {
+    return String.format(Locale.ROOT, format, value);
   }
 
   private static double rate(

@@ -50,15 +50,7 @@ public final class MeasurementProgress implements Progress {
     if (first == 0) {
       first = done;
       firstNanos = now - started;
-      double seconds = firstNanos / 1e9 / done;
-      console.say(
-          String.format(
-              Locale.ROOT,
-              "%.2f s per %s; %d of them take about %s",
-              seconds,
-              parts,
-              total,
-              duration(seconds * total)));
+      announce(firstNanos / 1e9 / done, total);
     }
     if (running) {
       console.print(String.format(Locale.ROOT, "[%d]%.4f,", done, current));
@@ -76,6 +68,17 @@ public final class MeasurementProgress implements Progress {
               current,
               duration(left(done, total, now))));
     }
+  }
+
+  private void announce(double seconds, int total) {
+    console.say(
+        String.format(
+            Locale.ROOT,
+            "the first %s took %.2f s; at that pace %d take %s",
+            parts,
+            seconds,
+            total,
+            duration(seconds * total)));
   }
 
   /** The first part warms the program up: later ones tell better how long the rest will take. */

@@ -9,6 +9,7 @@ import org.espalier.api.backend.Precision;
 import org.espalier.datasets.DataFile;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.NewFile;
+import org.espalier.launcher.console.Table;
 import org.espalier.launcher.option.ResultFlags;
 import org.espalier.runtime.Model;
 import tools.jackson.jr.ob.JSON;
@@ -30,6 +31,12 @@ public final class Report {
   /** Adds a line. */
   public Report line(String format, Object... values) {
     lines.append(String.format(Locale.ROOT, format, values)).append('\n');
+    return this;
+  }
+
+  /** Adds a table. */
+  public Report table(Table table) {
+    lines.append(table.text());
     return this;
   }
 

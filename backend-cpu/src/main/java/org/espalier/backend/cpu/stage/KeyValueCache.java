@@ -39,12 +39,9 @@ final class KeyValueCache {
     }
   }
 
-  /** Gives memory above {@code length} positions back. */
-  void truncate(int length) {
-    int needed = (length + PAGE - 1) / PAGE;
-    while (pages.size() > needed) {
-      pages.removeLast();
-    }
+  /** Gives all memory back. */
+  void release() {
+    pages.clear();
   }
 
   private int index(int head, int position) {

@@ -85,7 +85,9 @@ record TopTokens(
 
   /**
    * KL to a model's prediction: exact over the likeliest tokens, and over the tail an estimate from
-   * those drawn, right on average.
+   * those drawn, right on average. With δ the logarithm of p/q, the tail's part is the mean of p δ.
+   * The mean of p exp(−δ) is known, it is what the model gives to the tail; and δ + exp(−δ) varies
+   * far less than δ does.
    *
    * @param count leading tokens that take part
    * @param next the token that follows, or {@link Divergence#NO_TARGET}
@@ -97,16 +99,33 @@ record TopTokens(
       kl += Math.exp(logProbabilities[i]) * (logProbabilities[i] - (logits[tokens[i]] - sum));
     }
     if (tail > Float.NEGATIVE_INFINITY) {
-      double ratios = 0;
+      double mean = 0;
       for (int i = 0; i < drawn.length; i++) {
-        ratios += drawnLogProbabilities[i] - (logits[drawn[i]] - sum);
+        double ratio = drawnLogProbabilities[i] - (logits[drawn[i]] - sum);
+        mean += (ratio + Math.exp(-ratio)) / drawn.length;
       }
-      kl += Math.exp(tail) * ratios / drawn.length;
+      kl += Math.exp(tail) * mean - outside(logits, count, sum);
     }
     return new Divergence(
         kl,
         tokens[0] == LogSoftmax.greatest(logits, count),
         next == Divergence.NO_TARGET ? Double.NaN : logits[next] - sum,
         next == Divergence.NO_TARGET ? Double.NaN : target);
+  }
+
+  /** What a model gives to the tail, summed directly: 1 less the rest would be noise. */
+  private double outside(float[] logits, int count, double logSum) {
+    int[] ascending = tokens.clone();
+    Arrays.sort(ascending);
+    double outside = 0;
+    int from = 0;
+    for (int i = 0; i <= ascending.length; i++) {
+      int to = i < ascending.length ? ascending[i] : count;
+      for (int token = from; token < to; token++) {
+        outside += Math.exp(logits[token] - logSum);
+      }
+      from = to + 1;
+    }
+    return outside;
   }
 }
