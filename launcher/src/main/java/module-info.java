@@ -7,6 +7,7 @@ module org.espalier.launcher {
   requires com.google.guice;
   requires info.picocli;
   requires jakarta.inject; // nor this
+  requires jdk.unsupported; // signals
   requires java.logging;
   requires org.espalier.api;
   requires transitive org.espalier.runtime;

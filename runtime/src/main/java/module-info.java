@@ -14,6 +14,7 @@ module org.espalier.runtime {
   exports org.espalier.runtime.evaluation.choice;
   exports org.espalier.runtime.evaluation.divergence;
   exports org.espalier.runtime.evaluation.routing;
+  exports org.espalier.runtime.chat;
   exports org.espalier.runtime.conversion;
   exports org.espalier.runtime.generation;
   exports org.espalier.runtime.inspection;

@@ -35,6 +35,7 @@ class ProgramTest {
   @ValueSource(
       strings = {
         "completion",
+        "chat",
         "tokenize",
         "logits",
         "inspect",

@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     versionProvider = EspalierCommand.Version.class,
     subcommands = {
       CompletionCommand.class,
+      ChatCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
       PerplexityCommand.class,

@@ -25,16 +25,15 @@ public final class LaterWork {
           Map.entry("-cmoe", "move experts between a GPU and the host"),
           Map.entry("--host-memory", "limit its memory"),
           Map.entry("--device-memory", "limit its memory"),
-          Map.entry("-cnv", "converse: it completes texts"),
-          Map.entry("--conversation", "converse: it completes texts"),
-          Map.entry("-i", "converse: it completes texts"),
-          Map.entry("--interactive", "converse: it completes texts"));
+          Map.entry("-cnv", "converse within completion; the command chat does"),
+          Map.entry("--conversation", "converse within completion; the command chat does"),
+          Map.entry("-i", "converse within completion; the command chat does"),
+          Map.entry("--interactive", "converse within completion; the command chat does"));
 
   private static final Map<String, String> COMMANDS =
       Map.ofEntries(
           Map.entry("serve", "serve over HTTP"),
           Map.entry("server", "serve over HTTP"),
-          Map.entry("chat", "converse"),
           Map.entry("models", "download models"),
           Map.entry("quantize", "make 2-bit models"));
 
