@@ -94,6 +94,11 @@ class ProgramTest {
         misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
         misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
         misuse("'serve' is not supported", "serve", "-m", "x"),
+        misuse("there is no file x", "perplexity", "-f", "x"),
+        misuse("neither llama nor hf", "perplexity", "-f", "x", "--protocol", "gpt"),
+        misuse("Missing required", "perplexity", "-m", "x"),
+        misuse("there is no task 'x'", "evaluate", "--task", "x", "--data", "y"),
+        misuse("Missing required", "compare", "-f", "x"),
         misuse("'quantize' is not supported", "quantize"));
   }
 

@@ -39,7 +39,7 @@ public final class Model implements AutoCloseable {
   private final Duration loadTime;
   private final Consumer<String> notices;
   private final Resources resources;
-  private final PassOrder order = new PassOrder();
+  private final PassOrder order;
 
   private Model(
       ModelArtifact artifact,
@@ -55,6 +55,7 @@ public final class Model implements AutoCloseable {
     this.plan = plan;
     this.tokenizer = tokenizer;
     this.compiled = compiled;
+    this.order = new PassOrder(compiled.executable());
     this.batch = batch;
     this.precision = precision;
     this.loadTime = loadTime;
@@ -134,7 +135,7 @@ public final class Model implements AutoCloseable {
 
   /** Its compiled plan. */
   public Executable executable() {
-    return compiled.executable();
+    return order;
   }
 
   /** Most positions per forward pass. */
@@ -192,7 +193,7 @@ public final class Model implements AutoCloseable {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return order.guard(executable().open(new SessionOptions(positions, cacheType)));
+    return order.open(new SessionOptions(positions, cacheType));
   }
 
   /** Releases everything. Closing twice does nothing more. */

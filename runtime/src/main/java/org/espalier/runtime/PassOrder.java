@@ -1,24 +1,90 @@
 package org.espalier.runtime;
 
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.IntStream;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
+import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.Step;
+import org.espalier.api.model.ModelPlan;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps the sessions of one executable out of each other's way. A backend's rows are valid until
- * the next pass of any session; here they stay valid until the next pass of their own, because they
- * are copied before another session's pass begins. A session that is alone pays nothing for it.
+ * An executable whose sessions keep out of each other's way. A backend's rows are valid until the
+ * next pass of any session; here they stay valid until the next pass of their own, because they are
+ * copied before a pass of others begins. A session that is alone pays nothing for it.
  */
-final class PassOrder {
+final class PassOrder implements Executable {
+  private final Executable executable;
   private final ReentrantLock lock = new ReentrantLock(true);
-  private @Nullable Held latest;
+  private List<Held> latest = List.of();
 
-  /** The session, safe beside all others that were given here. */
-  Session guard(Session session) {
-    return new Guarded(session);
+  PassOrder(Executable executable) {
+    this.executable = executable;
+  }
+
+  @Override
+  public ModelPlan plan() {
+    return executable.plan();
+  }
+
+  @Override
+  public List<Binding> bindings() {
+    return executable.bindings();
+  }
+
+  @Override
+  public Session open(SessionOptions options) {
+    return new Guarded(executable.open(options));
+  }
+
+  @Override
+  public List<Rows> forward(List<Step> steps) {
+    lock.lock();
+    try {
+      List<Guarded> owners = steps.stream().map(step -> own(step.session())).toList();
+      keep(owners);
+      List<Step> inner =
+          steps.stream()
+              .map(step -> new Step(own(step.session()).session, step.input(), step.wanted()))
+              .toList();
+      List<Rows> rows = executable.forward(inner);
+      latest =
+          IntStream.range(0, owners.size())
+              .mapToObj(i -> new Held(owners.get(i), rows.get(i)))
+              .toList();
+      return List.copyOf(latest);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Guarded own(Session session) {
+    if (session instanceof Guarded guarded && guarded.order() == this) {
+      return guarded;
+    }
+    throw new InvalidRequest("a session can only be used with the model that opened it");
+  }
+
+  /** Copies what a pass of the given sessions would take away from others. */
+  private void keep(List<Guarded> owners) {
+    for (Held held : latest) {
+      if (!owners.contains(held.owner)) {
+        held.copy();
+      }
+    }
+    latest = List.of();
+  }
+
+  @Override
+  public void close() {
+    executable.close();
   }
 
   private final class Guarded implements Session {
@@ -26,6 +92,10 @@ final class PassOrder {
 
     Guarded(Session session) {
       this.session = session;
+    }
+
+    PassOrder order() {
+      return PassOrder.this;
     }
 
     @Override
@@ -47,13 +117,9 @@ final class PassOrder {
     public Rows forward(Activations input, int wanted) {
       lock.lock();
       try {
-        Held held = latest;
-        if (held != null && held.owner != this) {
-          held.copy();
-        }
-        latest = null;
+        keep(List.of(this));
         Held result = new Held(this, session.forward(input, wanted));
-        latest = result;
+        latest = List.of(result);
         return result;
       } finally {
         lock.unlock();

@@ -2,6 +2,7 @@ package org.espalier.runtime;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,18 +11,88 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
+import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.Step;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.ElementType;
 import org.junit.jupiter.api.Test;
 
 class PassOrderTest {
   /** What all sessions of one executable write their results to. */
   private final float[] shared = new float[6];
 
-  private final PassOrder order = new PassOrder();
+  private final List<Echo> opened = new ArrayList<>();
+  private final PassOrder order = new PassOrder(new Echoes());
   private int reads;
+
+  /** Opens echoes; a pass of several copies each one's rows aside. */
+  private final class Echoes implements Executable {
+    @Override
+    public ModelPlan plan() {
+      return new ModelPlan("echo", 2, 2, 100_000, List.of());
+    }
+
+    @Override
+    public List<Binding> bindings() {
+      return List.of();
+    }
+
+    @Override
+    public Session open(SessionOptions options) {
+      Echo echo = new Echo();
+      synchronized (opened) {
+        opened.add(echo);
+      }
+      return echo;
+    }
+
+    @Override
+    public List<Rows> forward(List<Step> steps) {
+      List<Rows> results = new ArrayList<>();
+      for (Step step : steps) {
+        Echo echo = assertInstanceOf(Echo.class, step.session());
+        Rows rows = echo.forward(step.input(), step.wanted());
+        float[] aside = new float[rows.count() * rows.width()];
+        for (int row = 0; row < rows.count(); row++) {
+          rows.read(row, aside, row * rows.width());
+        }
+        results.add(new HostRows(aside, 0, rows.count(), rows.width()));
+      }
+      return results;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private Session open() {
+    return order.open(new SessionOptions(100_000, ElementType.F32));
+  }
+
+  @Test
+  void passesOfSeveralReachTheirSessions() {
+    Session a = open();
+    Session b = open();
+    Session c = open();
+    Rows before = c.forward(new Activations.Tokens(5), 1);
+    List<Rows> rows =
+        order.forward(
+            List.of(
+                new Step(a, new Activations.Tokens(7, 8), 1),
+                new Step(b, new Activations.Tokens(9), 1)));
+    assertArrayEquals(new float[] {0, 8, 2}, read(rows.get(0), 0));
+    assertArrayEquals(new float[] {0, 9, 1}, read(rows.get(1), 0));
+    assertArrayEquals(new float[] {0, 5, 1}, read(before, 0));
+    Step stray = new Step(new Echo(), new Activations.Tokens(1), 1);
+    assertThrows(InvalidRequest.class, () -> order.forward(List.of(stray)));
+  }
 
   /** Every output of a pass is the last token and the position. */
   private final class Echo implements Session {
@@ -85,8 +156,8 @@ class PassOrderTest {
 
   @Test
   void rowsOutliveThePassesOfOthers() {
-    Session a = order.guard(new Echo());
-    Session b = order.guard(new Echo());
+    Session a = open();
+    Session b = open();
     Rows ofA = a.forward(new Activations.Tokens(7, 8, 9), 2);
     Rows ofB = b.forward(new Activations.Tokens(1, 2, 3), 3);
     assertArrayEquals(new float[] {0, 8, 3}, read(ofA, 0));
@@ -100,7 +171,7 @@ class PassOrderTest {
 
   @Test
   void aSessionAloneIsNotCopied() {
-    Session a = order.guard(new Echo());
+    Session a = open();
     a.forward(new Activations.Tokens(7), 1);
     Rows rows = a.forward(new Activations.Tokens(8), 1);
     assertEquals(0, reads);
@@ -110,8 +181,8 @@ class PassOrderTest {
 
   @Test
   void everythingElseIsTheSessionsOwn() {
-    Echo echo = new Echo();
-    Session guarded = order.guard(echo);
+    Session guarded = open();
+    Echo echo = opened.getFirst();
     guarded.forward(new Activations.Tokens(1, 2), 0);
     assertEquals(2, guarded.position());
     guarded.truncate(1);
@@ -129,7 +200,7 @@ class PassOrderTest {
         int token = thread;
         calls.add(
             callers.submit(() -> {
-              Session session = order.guard(new Echo());
+              Session session = open();
               for (int i = 1; i <= 5000; i++) {
                 Rows rows = session.forward(new Activations.Tokens(token), 1);
                 Thread.yield();

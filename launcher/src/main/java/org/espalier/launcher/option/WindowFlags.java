@@ -9,7 +9,9 @@ public final class WindowFlags {
       names = {"-c", "--ctx-size"},
       paramLabel = "N",
       converter = PositiveConverter.class,
-      description = "Tokens per window; windows do not overlap and the rest is dropped.")
+      description =
+          "Tokens per window; windows do not overlap and the rest is dropped. Default: 512;"
+              + " 2048 for protocol hf.")
   private int window;
 
   @Option(

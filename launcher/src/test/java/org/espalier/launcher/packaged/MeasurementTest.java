@@ -18,8 +18,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.jr.ob.JSON;
 
 /** The packaged program measures the demo model. */
@@ -89,17 +87,15 @@ class MeasurementTest {
     assertEquals(42, llama.number("text_tokens"));
   }
 
-  @ParameterizedTest
-  @CsvSource({"7, 1", "64, 3", "512, 2"})
-  void neitherBatchesNorThreadsChangeAnything(int batch, int threads) throws Exception {
+  @Test
+  void neitherBatchesNorThreadsChangeAnything() throws Exception {
     String[] line = {"perplexity", "-f", tale.toString(), "-c", "48", "--chunks", "6"};
     Measured usual = Measured.by(line);
-    Measured other =
-        Measured.by(
-            Stream.concat(Arrays.stream(line), Stream.of("-b", "" + batch, "-t", "" + threads))
-                .toArray(String[]::new));
-    assertEquals(usual.number("ppl"), other.number("ppl"), 1e-5 * usual.number("ppl"));
-    assertEquals(usual.number("stderr"), other.number("stderr"), 1e-5 * usual.number("stderr"));
+    for (String[] other : new String[][] {{"7", "1"}, {"64", "3"}, {"512", "2"}}) {
+      Measured same = Measured.by(with(line, "-b", other[0], "-t", other[1]));
+      assertEquals(usual.number("ppl"), same.number("ppl"), 1e-5 * usual.number("ppl"));
+      assertEquals(usual.number("stderr"), same.number("stderr"), 1e-5 * usual.number("stderr"));
+    }
   }
 
   @Test
@@ -145,6 +141,24 @@ class MeasurementTest {
                 .toArray(String[]::new));
     assertEquals(whole.number("ppl"), joined.number("ppl"), 1e-9);
     assertEquals(whole.number("text_tokens"), joined.number("text_tokens"));
+  }
+
+  @Test
+  void tablesAreRead() throws Exception {
+    Path table = folder.resolve("texts.parquet");
+    try (InputStream in = MeasurementTest.class.getResourceAsStream("texts.parquet")) {
+      Files.write(table, in.readAllBytes());
+    }
+    Path plain =
+        Files.writeString(
+            folder.resolve("plain.txt"),
+            "The fox sat on the stone.\n\n\n\n\nIt rained: — für drei Tage. 🦊\n");
+    Launch launch = Launch.of("perplexity", "-f", "" + table, "--protocol", "hf", "-c", "8");
+    assertEquals(0, launch.exitCode(), launch.err());
+    assertFalse(launch.err().contains("WARNING"), launch.err());
+    assertFalse(launch.err().contains("INFO"), launch.err());
+    Launch same = Launch.of("perplexity", "-f", "" + plain, "--protocol", "hf", "-c", "8");
+    assertEquals(same.out().lines().limit(3).toList(), launch.out().lines().limit(3).toList());
   }
 
   private static String quoted(String text) {

@@ -81,9 +81,9 @@ record EncodedQuestion(int[] context, List<int[]> continuations) {
       return branches.stream().mapToInt(branch -> branch.tokens().length).max().orElse(0);
     }
 
-    /** Positions that its session must hold. */
+    /** Positions that its session must hold: the last token of a branch is never read. */
     int positions() {
-      return prefix.length + longestBranch();
+      return prefix.length + longestBranch() - 1;
     }
   }
 
