@@ -5,12 +5,8 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
-import org.espalier.api.backend.Session;
-import org.espalier.runtime.Model;
 import org.espalier.runtime.generation.GenerationListener;
-import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.runtime.generation.GenerationResult;
-import org.espalier.runtime.generation.Generator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,24 +21,27 @@ public final class Generation implements Iterable<String>, AutoCloseable {
   /** Behind the last piece; no piece is empty. */
   private static final String END = "";
 
-  private final Model model;
-  private final int[] prompt;
-  private final GenerationOptions options;
+  private final Work work;
   private final Thread worker;
   private final BlockingQueue<String> pieces = new LinkedBlockingQueue<>();
   private volatile boolean cancelled;
   private volatile @Nullable GenerationResult result;
   private volatile @Nullable Throwable failure;
 
+  /** What is done on the thread. */
+  @FunctionalInterface
+  interface Work {
+    /** Generates and tells the listener of every piece. */
+    GenerationResult run(GenerationListener listener);
+  }
+
   /**
    * One that has not begun.
    *
    * @param ended told when it has, on its thread
    */
-  Generation(Model model, int[] prompt, GenerationOptions options, Consumer<Generation> ended) {
-    this.model = model;
-    this.prompt = prompt;
-    this.options = options;
+  Generation(Work work, Consumer<Generation> ended) {
+    this.work = work;
     this.worker =
         Thread.ofPlatform()
             .daemon()
@@ -63,10 +62,8 @@ public final class Generation implements Iterable<String>, AutoCloseable {
 
   private void run() {
     // Whatever is thrown here is thrown again where the result is asked for.
-    try (Session session = model.newSession(0)) {
-      Generator generator =
-          new Generator(session, model.tokenizer(), model.plan().vocabulary(), model.batch());
-      result = generator.generate(prompt, options, new Listener());
+    try {
+      result = work.run(new Listener());
     } catch (RuntimeException | Error e) {
       failure = e;
     }
@@ -89,6 +86,11 @@ public final class Generation implements Iterable<String>, AutoCloseable {
     public boolean cancelled() {
       return cancelled;
     }
+  }
+
+  /** Whether it has ended; then nobody has to wait for the result. */
+  public boolean ended() {
+    return !worker.isAlive();
   }
 
   /** Asks it to end after the token in progress; what is there by then stays readable. */

@@ -1,12 +1,17 @@
 package org.espalier;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Session;
 import org.espalier.api.format.Metadata;
 import org.espalier.runtime.Model;
+import org.espalier.runtime.chat.ChatForm;
+import org.espalier.runtime.chat.Conversation;
 import org.espalier.runtime.generation.GenerationOptions;
+import org.espalier.runtime.generation.Generator;
 import org.espalier.runtime.tokenizer.Tokenizer;
 
 /**
@@ -16,6 +21,7 @@ public final class LanguageModel implements AutoCloseable {
   private final Model model;
   private final List<String> notices;
   private final Set<Generation> running = ConcurrentHashMap.newKeySet();
+  private final Set<Chat> chats = ConcurrentHashMap.newKeySet();
   private boolean closed;
 
   LanguageModel(Model model, List<String> notices) {
@@ -41,18 +47,42 @@ public final class LanguageModel implements AutoCloseable {
    */
   public Generation generate(String prompt, GenerationOptions options) {
     int[] tokens = tokenizer().encode(prompt, true);
-    Generation generation = new Generation(model, tokens, options, running::remove);
-    begin(generation);
-    return generation;
+    return begin(listener -> {
+      try (Session session = model.newSession(0)) {
+        return new Generator(session, tokenizer(), model.plan().vocabulary(), model.batch())
+            .generate(tokens, options, listener);
+      }
+    });
+  }
+
+  /**
+   * Begins a conversation, in the form that the file's chat template asks for.
+   *
+   * @param system sets the scene; may be empty
+   * @throws org.espalier.api.EspalierException.Unsupported when the file has no chat template, as
+   *     those of base models, or one that is not known
+   */
+  public Chat chat(String system) {
+    ChatForm form = ChatForm.of(metadata());
+    Optional<String> scene = system.isEmpty() ? Optional.empty() : Optional.of(system);
+    Chat chat = new Chat(this, new Conversation(model, form, scene, 0, notices::add));
+    chats.add(chat);
+    return chat;
+  }
+
+  void ended(Chat chat) {
+    chats.remove(chat);
   }
 
   /** Under one lock with closing, so that nothing begins that no one would end. */
-  private synchronized void begin(Generation generation) {
+  synchronized Generation begin(Generation.Work work) {
     if (closed) {
       throw new InvalidRequest("the model is closed");
     }
+    Generation generation = new Generation(work, running::remove);
     running.add(generation);
     generation.begin();
+    return generation;
   }
 
   /** The continuation of a text, when all of it is there. */
@@ -103,6 +133,7 @@ public final class LanguageModel implements AutoCloseable {
       closed = true;
     }
     running.forEach(Generation::close);
+    chats.forEach(Chat::close);
     model.close();
   }
 }

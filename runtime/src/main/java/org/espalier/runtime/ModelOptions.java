@@ -85,6 +85,12 @@ public record ModelOptions(
         observer);
   }
 
+  /** This, but with other metadata in place of the file's. */
+  public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
+    return new ModelOptions(
+        backend, precision, threads, batch, compatibility, entries, settings, observer);
+  }
+
   /** This, but with other arithmetic. */
   public ModelOptions withPrecision(Precision other) {
     return new ModelOptions(

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Conversations with the packaged program; the demo model is told that it can converse. */
 class ChatTest {
-  private static final String TEMPLATE =
+  static final String TEMPLATE =
       "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}"
           + "{{ '<|system|>\\n' + message['content'] + '\\n' }}"
           + "{% elif message['role'] == 'user' %}"

@@ -10,12 +10,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
+import org.espalier.Chat;
 import org.espalier.Espalier;
 import org.espalier.Generation;
 import org.espalier.LanguageModel;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.format.MetadataValue;
+import org.espalier.runtime.ModelOptions;
 import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.runtime.generation.GenerationResult;
@@ -149,6 +153,38 @@ class FacadeTest {
       assertTrue(assertThrows(InvalidRequest.class, pieces::hasNext).getMessage().contains("1024"));
       assertThrows(InvalidRequest.class, generation::result);
       assertEquals(12, model.generate("Once", TWELVE).result().tokens().size(), "others go on");
+    }
+  }
+
+  @Test
+  void aChatRemembers() {
+    ModelOptions options =
+        Espalier.defaults()
+            .withOverrides(
+                Map.of("tokenizer.chat_template", new MetadataValue.Text(ChatTest.TEMPLATE)));
+    try (LanguageModel model = Espalier.open(Launch.DEMO, options, LAYER);
+        Chat chat = model.chat("You tell tales.");
+        Chat other = model.chat("")) {
+      String first = chat.say("The king", TWELVE).result().text();
+      Generation second = chat.say("The witch");
+      assertThrows(InvalidRequest.class, () -> chat.say("And"), "one answer at a time");
+      second.close();
+      assertEquals(first, chat.messages().get(2).text());
+      assertEquals("You tell tales.", chat.messages().getFirst().text());
+      other.say("The wolf", TWELVE).close();
+      chat.reset();
+      assertEquals(1, chat.messages().size());
+      assertEquals(first, chat.say("The king", TWELVE).result().text());
+      Chat closed = model.chat("");
+      closed.close();
+      closed.close();
+      assertThrows(InvalidRequest.class, () -> closed.say("And"));
+    }
+    try (LanguageModel base = open()) {
+      assertTrue(
+          assertThrows(Unsupported.class, () -> base.chat(""))
+              .getMessage()
+              .contains("no chat model"));
     }
   }
 
