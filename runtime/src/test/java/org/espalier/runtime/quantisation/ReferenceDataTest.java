@@ -97,7 +97,7 @@ class ReferenceDataTest {
               .packing(new LinearShape(1, Math.max(16, m), Math.max(256, n)))
               .orElseThrow(EspalierException.Unsupported::new);
       MatrixQuantizer quantizer =
-          new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL);
+          new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL, 0);
       RotatedHessian rotated =
           quantizer.rotate(
               name, hessian, Fixtures.signs(name + ".sign_r.i8"), RotatedHessian.DEFAULT_DAMPING);

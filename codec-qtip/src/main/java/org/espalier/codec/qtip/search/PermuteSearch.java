@@ -67,6 +67,7 @@ public final class PermuteSearch implements TrellisSearch {
   private static final VectorShuffle<Short> REVERSE =
       VectorShuffle.fromOp(SHORTS, lane -> LANES - 1 - lane);
   private static final int[] INTERLEAVE = interleave();
+  private static final short[] LOW_HALVES = lowHalves();
 
   private final float[] first = new float[ENTRIES];
   private final float[] second = new float[ENTRIES];
@@ -220,18 +221,27 @@ public final class PermuteSearch implements TrellisSearch {
       distance.intoArray(distances, i);
     }
     float minimum = least.reduceLanes(VectorOperators.MIN);
-    for (int i = 0; i < ENTRIES; i += INT_LANES) {
-      FloatVector.fromArray(FLOATS, distances, i)
-          .sub(minimum)
-          .mul(units)
-          .min(LARGEST_ERROR)
-          .add(ROUND)
-          .reinterpretAsInts()
-          .lanewise(VectorOperators.LSHL, 4)
-          .convertShape(VectorOperators.I2S, ShortVector.SPECIES_256, 0)
-          .reinterpretAsShorts()
+    ShortVector lowHalves = ShortVector.fromArray(SHORTS, LOW_HALVES, 0);
+    for (int i = 0; i < ENTRIES; i += LANES) {
+      // A permute narrows; a conversion of species is not always compiled to one instruction.
+      lowHalves
+          .selectFrom(
+              sixteenths(distances, i, minimum, units),
+              sixteenths(distances, i + INT_LANES, minimum, units))
           .intoArray(errors, i);
     }
+  }
+
+  /** Sixteen errors as multiples of 16, each in the low half of an int. */
+  private static ShortVector sixteenths(float[] distances, int at, float minimum, float units) {
+    return FloatVector.fromArray(FLOATS, distances, at)
+        .sub(minimum)
+        .mul(units)
+        .min(LARGEST_ERROR)
+        .add(ROUND)
+        .reinterpretAsInts()
+        .lanewise(VectorOperators.LSHL, 4)
+        .reinterpretAsShorts();
   }
 
   /**
@@ -353,6 +363,15 @@ public final class PermuteSearch implements TrellisSearch {
     highPairs.selectFrom(x0, y0).reinterpretAsShorts().intoArray(costs, to + 4 * LANES);
     lowPairs.selectFrom(x1, y1).reinterpretAsShorts().intoArray(costs, to + 8 * LANES);
     highPairs.selectFrom(x1, y1).reinterpretAsShorts().intoArray(costs, to + 12 * LANES);
+  }
+
+  /** Even lanes of two registers. */
+  private static short[] lowHalves() {
+    short[] lanes = new short[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      lanes[lane] = (short) (2 * lane);
+    }
+    return lanes;
   }
 
   /**
