@@ -35,8 +35,7 @@ public final class LaterWork {
           Map.entry("serve", "serve over HTTP"),
           Map.entry("server", "serve over HTTP"),
           Map.entry("chat", "converse"),
-          Map.entry("models", "download models"),
-          Map.entry("quantize", "make 2-bit models"));
+          Map.entry("models", "download models"));
 
   private LaterWork() {}
 
