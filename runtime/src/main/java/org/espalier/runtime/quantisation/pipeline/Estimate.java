@@ -37,7 +37,7 @@ record Estimate(
     long memory,
     long scratch) {
   private static final double WARM_UP_NANOS = 1.5e9;
-  private static final double MEASURED_NANOS = 0.6e9;
+  private static final double WARM_UP_NANOS_PER_TILE = 3e4;
 
   /** A dense product in the forward pass runs at about the speed of the product measured here. */
   private static final int ROWS = 512;
@@ -53,12 +53,14 @@ record Estimate(
       QuantizationOptions options,
       WorkerThreads workers) {
     long tokenCount = tokens.map(CalibrationTokens::count).orElse(0L);
-    double products = productsPerSecond(tools, workers);
-    double tiles = tilesPerSecond(tools.search(), workers);
     long tileCount =
         operators.stream()
             .mapToLong(o -> o.source().shape().weights() / o.packing().grid().size())
             .sum();
+    // Code that is compiled late is measured too slow; where little is to do, that matters little.
+    double warmUp = Math.min(WARM_UP_NANOS, tileCount * WARM_UP_NANOS_PER_TILE);
+    double products = productsPerSecond(tools, workers, warmUp);
+    double tiles = tilesPerSecond(tools.search(), workers, warmUp);
     int passes = 1 + options.refinements();
     return new Estimate(
         tokenCount * calibrationProducts(source) / products,
@@ -149,7 +151,8 @@ record Estimate(
   }
 
   /** Multiply–adds per second of all threads. */
-  private static double productsPerSecond(QuantizationTools tools, WorkerThreads workers) {
+  private static double productsPerSecond(
+      QuantizationTools tools, WorkerThreads workers, double warmUp) {
     float[] values = new float[ROWS * WIDTH];
     SplittableRandom random = new SplittableRandom(1);
     for (int i = 0; i < values.length; i++) {
@@ -161,11 +164,11 @@ record Estimate(
         * ROWS
         * WIDTH
         * WIDTH
-        * perSecond(WARM_UP_NANOS / 3, () -> tools.algebra().addGram(x, sum, workers));
+        * perSecond(warmUp / 3, () -> tools.algebra().addGram(x, sum, workers));
   }
 
   /** Tiles per second of all threads. */
-  private static double tilesPerSecond(TileQuantizer tiles, WorkerThreads workers) {
+  private static double tilesPerSecond(TileQuantizer tiles, WorkerThreads workers, double warmUp) {
     int size = tiles.grid().size() * TILES;
     float[] targets = new float[size];
     SplittableRandom random = new SplittableRandom(2);
@@ -178,7 +181,7 @@ record Estimate(
             .toList();
     double batches =
         perSecond(
-            WARM_UP_NANOS,
+            warmUp,
             () ->
                 workers.run(
                     searches.size(),
@@ -201,7 +204,7 @@ record Estimate(
     int count = 0;
     start = System.nanoTime();
     long now = start;
-    while (now - start < MEASURED_NANOS) {
+    while (now - start < warmUpNanos / 2) {
       work.run();
       count++;
       now = System.nanoTime();
