@@ -27,6 +27,8 @@ module org.espalier.launcher {
 
   uses org.espalier.api.backend.BackendProvider;
   uses org.espalier.api.codec.Codec;
+  uses org.espalier.api.codec.TileQuantizer;
   uses org.espalier.api.format.ModelFormat;
+  uses org.espalier.api.math.LinearAlgebra;
   uses org.espalier.api.model.Architecture;
 }

@@ -20,6 +20,8 @@ module org.espalier.runtime {
   exports org.espalier.runtime.inspection;
   exports org.espalier.runtime.repair;
   exports org.espalier.runtime.quantisation;
+  exports org.espalier.runtime.quantisation.calibration;
+  exports org.espalier.runtime.quantisation.pipeline;
   exports org.espalier.runtime.sampling;
   exports org.espalier.runtime.synthesis;
   exports org.espalier.runtime.tokenizer;

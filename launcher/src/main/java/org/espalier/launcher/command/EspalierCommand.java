@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       PluginsCommand.class,
       RepairCommand.class,
       ConvertCommand.class,
+      QuantizeCommand.class,
       SynthesizeCommand.class,
       BenchCommand.class,
     },

@@ -36,6 +36,8 @@ public final class LaterWork {
           Map.entry("server", "serve over HTTP"),
           Map.entry("models", "download models"),
           Map.entry("quantize", "make 2-bit models"));
+          Map.entry("chat", "converse"),
+          Map.entry("models", "download models"));
 
   private LaterWork() {}
 

@@ -22,35 +22,47 @@ final class Checkpoint {
   static final int VOCABULARY = 260;
 
   private static final int LAYERS = 2;
-  private static final int WIDTH = 16;
-  private static final int HIDDEN = 12;
-  private static final int EXPERTS = 3;
+  private final int width;
+  private final int hidden;
+  private final int experts;
 
   private final Random random = new Random(8);
   private final Map<String, short[]> values = new LinkedHashMap<>();
   private final Map<String, List<Integer>> shapes = new LinkedHashMap<>();
 
   Checkpoint() {
-    add("model.embed_tokens.weight", 1, VOCABULARY, WIDTH);
+    this(16, 12, 3);
+  }
+
+  /**
+   * One of another size.
+   *
+   * @param hidden width of an expert
+   */
+  Checkpoint(int width, int hidden, int experts) {
+    this.width = width;
+    this.hidden = hidden;
+    this.experts = experts;
+    add("model.embed_tokens.weight", 1, VOCABULARY, width);
     for (int layer = 0; layer < LAYERS; layer++) {
       String prefix = "model.layers." + layer + ".";
-      add(prefix + "input_layernorm.weight", 1, WIDTH);
+      add(prefix + "input_layernorm.weight", 1, width);
       for (String name : List.of("q_proj", "k_proj", "v_proj", "o_proj")) {
-        add(prefix + "self_attn." + name + ".weight", 0.3, WIDTH, WIDTH);
+        add(prefix + "self_attn." + name + ".weight", 0.3, width, width);
       }
-      add(prefix + "self_attn.q_norm.weight", 1, WIDTH);
-      add(prefix + "self_attn.k_norm.weight", 1, WIDTH);
-      add(prefix + "post_attention_layernorm.weight", 1, WIDTH);
-      add(prefix + "mlp.gate.weight", 0.3, EXPERTS, WIDTH);
-      for (int expert = 0; expert < EXPERTS; expert++) {
+      add(prefix + "self_attn.q_norm.weight", 1, width);
+      add(prefix + "self_attn.k_norm.weight", 1, width);
+      add(prefix + "post_attention_layernorm.weight", 1, width);
+      add(prefix + "mlp.gate.weight", 0.3, experts, width);
+      for (int expert = 0; expert < experts; expert++) {
         String stem = prefix + "mlp.experts." + expert;
-        add(stem + ".gate_proj.weight", 0.3, HIDDEN, WIDTH);
-        add(stem + ".up_proj.weight", 0.3, HIDDEN, WIDTH);
-        add(stem + ".down_proj.weight", 0.3, WIDTH, HIDDEN);
+        add(stem + ".gate_proj.weight", 0.3, hidden, width);
+        add(stem + ".up_proj.weight", 0.3, hidden, width);
+        add(stem + ".down_proj.weight", 0.3, width, hidden);
       }
     }
-    add("model.norm.weight", 1, WIDTH);
-    add("lm_head.weight", 0.3, VOCABULARY, WIDTH);
+    add("model.norm.weight", 1, width);
+    add("lm_head.weight", 0.3, VOCABULARY, width);
   }
 
   private void add(String name, double deviation, int... shape) {
@@ -101,7 +113,7 @@ final class Checkpoint {
          "rms_norm_eps":1e-05,"rope_theta":10000.0,"norm_topk_prob":false,"clip_qkv":null,
          "max_position_embeddings":32,"vocab_size":%d,"eos_token_id":256}
         """
-            .formatted(LAYERS, WIDTH, HIDDEN, EXPERTS, VOCABULARY));
+            .formatted(LAYERS, width, hidden, experts, VOCABULARY));
     Files.writeString(folder.resolve("tokenizer.json"), tokenizer());
     return folder;
   }
