@@ -34,9 +34,6 @@ public final class LaterWork {
       Map.ofEntries(
           Map.entry("serve", "serve over HTTP"),
           Map.entry("server", "serve over HTTP"),
-          Map.entry("models", "download models"),
-          Map.entry("quantize", "make 2-bit models"));
-          Map.entry("chat", "converse"),
           Map.entry("models", "download models"));
 
   private LaterWork() {}
