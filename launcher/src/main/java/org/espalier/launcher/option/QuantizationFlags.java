@@ -8,12 +8,16 @@ import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
+import org.espalier.runtime.quantisation.pipeline.Recipe;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
+  private static final int REFINEMENTS = 2;
+  private static final int TUNING = 3;
+
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
@@ -75,12 +79,59 @@ public final class QuantizationFlags {
   private double damping = RotatedHessian.DEFAULT_DAMPING;
 
   @Option(
+      names = "--recipe",
+      paramLabel = "WHICH",
+      description =
+          "best: what loses least in our measurements; published: the algorithm as published. The"
+              + " five flags that follow change either. Default: best.")
+  private String recipe = "best";
+
+  @Option(
       names = "--refine",
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: ${DEFAULT-VALUE}, the algorithm as published.")
-  private int refinements = 0;
+              + " Default: 2; published: 0.")
+  private Optional<Integer> refinements = Optional.empty();
+
+  @Option(
+      names = "--weighting",
+      paramLabel = "WHICH",
+      description =
+          "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
+              + " other. Default: gates; published: none.")
+  private Optional<String> weighting = Optional.empty();
+
+  @Option(
+      names = "--inputs",
+      paramLabel = "WHICH",
+      description =
+          "What a layer is fitted to: quantized, what the quantised layers before it give; original,"
+              + " what the original ones give. Default: quantized; published: original.")
+  private Optional<String> inputs = Optional.empty();
+
+  @Option(
+      names = "--shrink",
+      paramLabel = "TOKENS",
+      description =
+          "Mixes so many tokens' worth of the layer's mean into every expert's Hessian. Default: 0.")
+  private double shrinkage = 0;
+
+  @Option(
+      names = "--tune",
+      paramLabel = "N",
+      description =
+          "Passes over the calibration text that tune norms, signs and routers towards the original's"
+              + " predictions; the model is held decoded in memory. Default: 3; published: 0.")
+  private Optional<Integer> tuning = Optional.empty();
+
+  @Option(
+      names = "--attention",
+      paramLabel = "TYPE",
+      description =
+          "Stores the matrices of attention as q8_0, bf16, f16 or f32 instead of in codes: more bits,"
+              + " and less lost. Default: in codes.")
+  private Optional<EmbeddingType> attention = Optional.empty();
 
   @Option(
       names = "--embeddings",
@@ -152,8 +203,11 @@ public final class QuantizationFlags {
     if (!(damping >= 0) || Double.isInfinite(damping)) {
       throw new InvalidRequest("--damping must be a number from 0: " + damping);
     }
-    if (refinements < 0) {
-      throw new InvalidRequest("--refine must be 0 or more: " + refinements);
+    boolean best = isFirst("--recipe", recipe, "best", "published");
+    requireNatural("--refine", refinements);
+    requireNatural("--tune", tuning);
+    if (!(shrinkage >= 0) || Double.isInfinite(shrinkage)) {
+      throw new InvalidRequest("--shrink must be a number from 0: " + shrinkage);
     }
     if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
       throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
@@ -165,7 +219,15 @@ public final class QuantizationFlags {
         seed,
         hessian,
         damping,
-        refinements,
+        refinements.orElse(best ? REFINEMENTS : 0),
+        new Recipe(
+            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(best),
+            inputs
+                .map(i -> isFirst("--inputs", i, "quantized", "original"))
+                .orElse(best && hessians.isEmpty()),
+            shrinkage,
+            tuning.orElse(best ? TUNING : 0),
+            attention),
         compatible,
         embeddings,
         name,
@@ -173,6 +235,19 @@ public final class QuantizationFlags {
         restart,
         hessians,
         threads < 0 ? PhysicalCores.count() : threads);
+  }
+
+  private static boolean isFirst(String flag, String value, String first, String second) {
+    if (!value.equals(first) && !value.equals(second)) {
+      throw new InvalidRequest("%s is %s or %s, not %s".formatted(flag, first, second, value));
+    }
+    return value.equals(first);
+  }
+
+  private static void requireNatural(String flag, Optional<Integer> value) {
+    if (value.isPresent() && value.get() < 0) {
+      throw new InvalidRequest(flag + " must be 0 or more: " + value.get());
+    }
   }
 
   /** What to calibrate on. */

@@ -24,6 +24,7 @@ import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
 import org.espalier.runtime.quantisation.calibration.ExpertHessians;
 import org.espalier.runtime.quantisation.calibration.Hessian;
 import org.espalier.runtime.quantisation.calibration.SavedHessians;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /**
  * Quantises a model: layer by layer, it observes what the layer's matrices multiply, quantises them
@@ -74,7 +75,7 @@ public final class Quantization {
         WorkerThreads workers = new WorkerThreads(options.threads())) {
       tokens.ifPresent(
           given -> given.requireWithin(source.plan().vocabulary(), source.plan().contextLength()));
-      List<Operator> operators = source.operators(tools.codec());
+      List<Operator> operators = source.operators(tools.codec(), options.recipe());
       if (operators.isEmpty()) {
         throw new Unsupported(
             "no matrix of %s can be held by the codec %s".formatted(model, tools.codec().id()));
@@ -85,14 +86,15 @@ public final class Quantization {
               source.fingerprint(),
               tokens,
               options.hessians().map(SavedHessians::new),
-              source.layers());
+              source.layers(),
+              options.recipe());
       Estimate estimate = Estimate.of(source, operators, tokens, tools, options, workers);
       estimate.tell(listener);
       estimate.requireRoom(target, source.artifact().size() / 4);
       try (WorkFolder work =
           WorkFolder.open(target, description(calibration), options.resume(), options.restart())) {
         List<MatrixReport> reports = layers(source, operators, calibration, work, workers);
-        write(source, calibration, work, reports);
+        write(source, calibration, work, workers, reports);
         work.remove();
         return reports;
       }
@@ -124,6 +126,7 @@ public final class Quantization {
     description.put("hessian", Named.of(options.policy()));
     description.put("damping", Double.toString(options.damping()));
     description.put("refinements", Integer.toString(options.refinements()));
+    description.putAll(options.recipe().ofResults());
     return description;
   }
 
@@ -133,11 +136,16 @@ public final class Quantization {
       CalibrationSource calibration,
       WorkFolder work,
       WorkerThreads workers) {
+    Optional<QuantizedLayers> quantized =
+        options.recipe().quantizedInputs()
+            ? Optional.of(new QuantizedLayers(operators, tools.codec(), work, options.seed()))
+            : Optional.empty();
     Optional<LayerCalibration> passes =
         calibration
             .tokens()
             .map(tokens ->
-                new LayerCalibration(model, source, tools, tokens, work, workers, listener));
+                new LayerCalibration(
+                    model, source, tools, tokens, work, workers, listener, quantized));
     List<MatrixReport> reports = new ArrayList<>();
     for (int layer = 0; layer < source.layers(); layer++) {
       List<Operator.Unit> units = units(operators, layer);
@@ -153,7 +161,7 @@ public final class Quantization {
         Map<ActivationSite, Hessian> hessians =
             hessians(layer, LayerCalibration.widths(units), calibration, passes);
         noteUnreached(layer, hessians);
-        ExpertHessians.apply(hessians, options.policy());
+        ExpertHessians.apply(hessians, options.policy(), options.recipe().shrinkage());
         quantize(layer, open, hessians, work, workers);
         int finished = layer;
         passes.ifPresent(p -> p.leave(finished));
@@ -193,7 +201,8 @@ public final class Quantization {
     LayerCalibration running =
         passes.orElseThrow(() -> new IllegalStateException("no tokens for layer " + layer));
     running.reach(layer);
-    Map<ActivationSite, Hessian> hessians = running.hessians(layer, widths);
+    Map<ActivationSite, Hessian> hessians =
+        running.hessians(layer, widths, options.recipe().gates());
     saved.ifPresent(folder -> folder.save(layer, hessians));
     return hessians;
   }
@@ -280,9 +289,10 @@ public final class Quantization {
       ModelSource source,
       CalibrationSource calibration,
       WorkFolder work,
+      WorkerThreads workers,
       List<MatrixReport> reports) {
     Metadata original = source.artifact().metadata();
-    int layout = source.operators(tools.codec()).getFirst().packing().layout();
+    int layout = source.operators(tools.codec(), options.recipe()).getFirst().packing().layout();
     int vocabulary =
         options.compatible()
             ? original
@@ -290,13 +300,21 @@ public final class Quantization {
                 .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
                 .orElse(source.plan().vocabulary())
             : source.plan().vocabulary();
-    ModelFile file = new ModelFile(source, tools.codec(), work, options, vocabulary, listener);
+    ModelFile file =
+        new ModelFile(source, tools.codec(), work, options, vocabulary, TunedValues.NONE, listener);
     Metadata metadata =
         options.compatible()
             ? FileMetadata.published(original, source.content(), options, vocabulary)
             : FileMetadata.complete(
                 original, source.content(), options, provenance(layout, calibration, reports));
     file.write(target, tools.format(), metadata);
+    if (options.recipe().tuning() > 0 && calibration.tokens().isPresent()) {
+      TunedValues tuned =
+          new ModelTuning(source, target, tools, options, vocabulary, workers, listener)
+              .run(calibration.tokens().get());
+      file = new ModelFile(source, tools.codec(), work, options, vocabulary, tuned, listener);
+      file.write(target, tools.format(), metadata);
+    }
     file.verify(target, tools.providers());
   }
 
@@ -310,6 +328,11 @@ public final class Quantization {
     values.put("hessian", FileMetadata.text(Named.of(options.policy())));
     values.put("damping", FileMetadata.real(options.damping()));
     values.put("refinements", FileMetadata.whole(options.refinements()));
+    Recipe recipe = options.recipe();
+    values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
+    values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
+    values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
+    values.put("tuning", FileMetadata.whole(recipe.tuning()));
     values.put("calibration.data_sha256", FileMetadata.text(calibration.text("data")));
     values.put("calibration.tokens_sha256", FileMetadata.text(calibration.text("tokens")));
     values.put("calibration.sequences", FileMetadata.whole(calibration.number("sequences")));
