@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 /** How to quantise. */
 public final class QuantizationFlags {
   private static final int REFINEMENTS = 2;
-  private static final int TUNING = 3;
+  private static final int TUNING = 2;
 
   @Option(
       names = "--calibration",
@@ -107,7 +107,7 @@ public final class QuantizationFlags {
       paramLabel = "WHICH",
       description =
           "What a layer is fitted to: quantized, what the quantised layers before it give; original,"
-              + " what the original ones give. Default: quantized; published: original.")
+              + " what the original ones give. Default: original.")
   private Optional<String> inputs = Optional.empty();
 
   @Option(
@@ -122,7 +122,7 @@ public final class QuantizationFlags {
       paramLabel = "N",
       description =
           "Passes over the calibration text that tune norms, signs and routers towards the original's"
-              + " predictions; the model is held decoded in memory. Default: 3; published: 0.")
+              + " predictions; the model is held decoded in memory. Default: 2; published: 0.")
   private Optional<Integer> tuning = Optional.empty();
 
   @Option(

@@ -155,7 +155,7 @@ class QuantizeTest {
   @Test
   void savedHessiansGiveTheSameFile() throws Exception {
     Path saved = folder.resolve("hessians");
-    Path first = quantize("first.gguf", "--hessians", saved + "");
+    Path first = quantize("first.gguf", "--hessians", saved + "", "--tune", "0");
     Launch launch =
         Launch.of(
             "quantize",
@@ -166,6 +166,7 @@ class QuantizeTest {
             "-o",
             folder + "/again.gguf");
     assertEquals(0, launch.exitCode(), launch.err());
+    assertTrue(launch.err().contains("not be tuned: that needs --calibration"), launch.err());
     assertEquals(-1, Files.mismatch(first, folder.resolve("again.gguf")));
     quantize("mean.gguf", "--hessians", saved + "", "--hessian", "layer-mean", "--compatible");
     String shown = Launch.of("inspect", folder + "/mean.gguf").out();
@@ -173,6 +174,51 @@ class QuantizeTest {
     assertTrue(shown.contains("olmoe.expert_weights_scale"), shown);
     assertTrue(shown.matches("(?s).*token_embd.weight +F32 .*"), shown);
     assertFalse(shown.contains("espalier."), shown);
+  }
+
+  @Test
+  void leversChangeTheFileAndAreSaidInIt() throws Exception {
+    Path best = quantize("best.gguf");
+    Path published = quantize("published.gguf", "--recipe", "published");
+    String shown = Launch.of("inspect", published + "").out();
+    assertTrue(shown.matches("(?s).*espalier.quantisation.weighting +none.*"), shown);
+    assertTrue(shown.matches("(?s).*espalier.quantisation.tuning +0.*"), shown);
+    assertEquals(Files.size(published) / 4096, Files.size(best) / 4096, "no more bits");
+    double before = divergence(published);
+    double after = divergence(best);
+    assertTrue(after < before, after + " against " + before);
+    Path attention = quantize("attention.gguf", "--attention", "q8_0");
+    shown = Launch.of("inspect", attention + "").out();
+    assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q8_0 .*"), shown);
+    assertTrue(divergence(attention) < after);
+    Launch refused = Launch.of(arguments("new.gguf", "--inputs", "rounded"));
+    assertEquals(2, refused.exitCode());
+    assertTrue(refused.sentence().contains("quantized or original"), refused.err());
+  }
+
+  /** Mean KL to the checkpoint on a text. */
+  private double divergence(Path model) throws Exception {
+    Path text = folder.resolve("text.txt");
+    StringBuilder words = new StringBuilder();
+    Random random = new Random(9);
+    for (int i = 0; i < 3000; i++) {
+      words.append((char) ('a' + random.nextInt(26)));
+    }
+    Files.writeString(text, words);
+    Launch launch =
+        Launch.of(
+            "compare",
+            "-m",
+            model + "",
+            "--reference",
+            checkpoint + "",
+            "-f",
+            text + "",
+            "-c",
+            "" + LENGTH,
+            "--json");
+    assertEquals(0, launch.exitCode(), launch.err());
+    return ((Number) JSON.std.mapFrom(launch.out()).get("mean_kl")).doubleValue();
   }
 
   @Test

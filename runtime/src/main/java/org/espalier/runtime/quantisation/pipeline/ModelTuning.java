@@ -2,6 +2,7 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.runtime.loading.Architectures;
@@ -46,19 +47,27 @@ final class ModelTuning {
     this.listener = listener;
   }
 
-  /** The new numbers; none, and a notice, where the model is too large for this machine. */
-  TunedValues run(CalibrationTokens tokens) {
-    long needed = Tuning.bytes(source.plan(), tokens.count(), tokens.length(), workers.threads());
-    long free = Runtime.getRuntime().maxMemory();
-    if (needed > free) {
-      listener.notice(
-          String.format(
-              Locale.ROOT,
-              "the file is not tuned: that holds the model decoded in memory and takes %.1f GB, and Java has %.1f GB",
-              needed / 1e9,
-              free / 1e9));
-      return TunedValues.NONE;
+  /** Why a file will not be tuned although it was asked for; empty where it will. */
+  static Optional<String> hindrance(
+      ModelSource source, Optional<CalibrationTokens> tokens, int threads) {
+    if (tokens.isEmpty()) {
+      return Optional.of("the file will not be tuned: that needs --calibration");
     }
+    long needed = Tuning.bytes(source.plan(), tokens.get().count(), tokens.get().length(), threads);
+    long free = Runtime.getRuntime().maxMemory();
+    if (needed <= free) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "the file will not be tuned: that holds the model decoded in memory and takes %.1f GB, and Java has %.1f GB",
+            needed / 1e9,
+            free / 1e9));
+  }
+
+  /** The new numbers. */
+  TunedValues run(CalibrationTokens tokens) {
     try (ModelArtifact artifact = Formats.open(file, tools.providers().formats())) {
       ModelPlan plan =
           Architectures.plan(

@@ -90,6 +90,9 @@ public final class Quantization {
               options.recipe());
       Estimate estimate = Estimate.of(source, operators, tokens, tools, options, workers);
       estimate.tell(listener);
+      if (options.recipe().tuning() > 0) {
+        ModelTuning.hindrance(source, tokens, options.threads()).ifPresent(listener::notice);
+      }
       estimate.requireRoom(target, source.artifact().size() / 4);
       try (WorkFolder work =
           WorkFolder.open(target, description(calibration), options.resume(), options.restart())) {
@@ -308,10 +311,11 @@ public final class Quantization {
             : FileMetadata.complete(
                 original, source.content(), options, provenance(layout, calibration, reports));
     file.write(target, tools.format(), metadata);
-    if (options.recipe().tuning() > 0 && calibration.tokens().isPresent()) {
+    if (options.recipe().tuning() > 0
+        && ModelTuning.hindrance(source, calibration.tokens(), options.threads()).isEmpty()) {
       TunedValues tuned =
           new ModelTuning(source, target, tools, options, vocabulary, workers, listener)
-              .run(calibration.tokens().get());
+              .run(calibration.tokens().orElseThrow());
       file = new ModelFile(source, tools.codec(), work, options, vocabulary, tuned, listener);
       file.write(target, tools.format(), metadata);
     }

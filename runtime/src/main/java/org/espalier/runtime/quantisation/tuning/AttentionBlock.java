@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.math.LinearAlgebra;
+import org.espalier.api.math.Parallel;
 import org.espalier.api.model.Stage;
 
 /** x + W_o · attention(norm(x)) over one whole sequence: see {@link Stage.Attention}. */
@@ -17,6 +18,16 @@ final class AttentionBlock implements Block {
   private final Optional<TunableNorm> queryNorm;
   private final Optional<TunableNorm> keyNorm;
 
+  /** Of the angles by which pairs turn, position after position. */
+  private final float[] cosines;
+
+  private final float[] sines;
+
+  /**
+   * A stage.
+   *
+   * @param positions of a sequence, at most
+   */
   AttentionBlock(
       Stage.Attention stage,
       TunableNorm norm,
@@ -25,7 +36,18 @@ final class AttentionBlock implements Block {
       TunableLinear value,
       TunableLinear output,
       Optional<TunableNorm> queryNorm,
-      Optional<TunableNorm> keyNorm) {
+      Optional<TunableNorm> keyNorm,
+      int positions) {
+    int half = stage.rope().dimensions() / 2;
+    this.cosines = new float[positions * half];
+    this.sines = new float[positions * half];
+    for (int i = 0; i < half; i++) {
+      double frequency = StrictMath.pow(stage.rope().base(), -2.0 * i / stage.rope().dimensions());
+      for (int position = 0; position < positions; position++) {
+        cosines[position * half + i] = (float) StrictMath.cos(position * frequency);
+        sines[position * half + i] = (float) StrictMath.sin(position * frequency);
+      }
+    }
     this.stage = stage;
     this.norm = norm;
     this.query = query;
@@ -101,14 +123,12 @@ final class AttentionBlock implements Block {
   private FloatMatrix turn(FloatMatrix x, int direction) {
     int half = stage.rope().dimensions() / 2;
     int dimension = stage.headDimension();
-    FloatMatrix y =
-        FloatMatrix.of(Arrays.copyOf(x.values(), x.values().length), x.rows(), x.columns());
-    for (int i = 0; i < half; i++) {
-      double frequency = Math.pow(stage.rope().base(), -2.0 * i / stage.rope().dimensions());
-      for (int position = 0; position < x.rows(); position++) {
-        float cosine = (float) StrictMath.cos(position * frequency);
-        float sine = direction * (float) StrictMath.sin(position * frequency);
-        for (int head = 0; head < x.columns(); head += dimension) {
+    FloatMatrix y = FloatMatrix.of(x.values().clone(), x.rows(), x.columns());
+    for (int position = 0; position < x.rows(); position++) {
+      for (int head = 0; head < x.columns(); head += dimension) {
+        for (int i = 0; i < half; i++) {
+          float cosine = cosines[position * half + i];
+          float sine = direction * sines[position * half + i];
           int at = position * x.columns() + head + i;
           float a = x.values()[at];
           float b = x.values()[at + half];
@@ -131,10 +151,7 @@ final class AttentionBlock implements Block {
     for (int head = 0; head < stage.heads(); head++) {
       weights[head] = weights(head(q.y, head), keyValueHead(k.y, head), algebra);
       algebra.addProduct(
-          weights[head],
-          keyValueHead(v.y, head),
-          head(mixed, head),
-          org.espalier.api.math.Parallel.SERIAL);
+          weights[head], keyValueHead(v.y, head), head(mixed, head), Parallel.SERIAL);
     }
     TunableLinear.Use out = output.forward(parameters, mixed, algebra);
     FloatMatrix y = FloatMatrix.zeros(x.rows(), x.columns());
@@ -194,7 +211,7 @@ final class AttentionBlock implements Block {
       FloatMatrix dk,
       FloatMatrix dv,
       LinearAlgebra algebra) {
-    var serial = org.espalier.api.math.Parallel.SERIAL;
+    Parallel serial = Parallel.SERIAL;
     FloatMatrix dOut = head(dMixed, head);
     algebra.addProduct(Rows.transpose(weights), dOut, keyValueHead(dv, head), serial);
     FloatMatrix dScores = Rows.product(dOut, Rows.transpose(keyValueHead(v, head)), algebra);

@@ -67,7 +67,7 @@ final class TunableModel {
     for (Stage stage : stages.subList(1, stages.size() - 1)) {
       blocks.add(
           switch (stage) {
-            case Stage.Attention attention -> attention(attention, parallel);
+            case Stage.Attention attention -> attention(attention, plan.contextLength(), parallel);
             case Stage.MixtureOfExperts experts -> experts(experts, parallel);
             case Stage.Embedding _, Stage.Head _ ->
                 throw new Unsupported(
@@ -108,7 +108,7 @@ final class TunableModel {
     return linears.getOrDefault(linear.id(), "");
   }
 
-  private Block attention(Stage.Attention stage, Parallel parallel) {
+  private Block attention(Stage.Attention stage, int positions, Parallel parallel) {
     return new AttentionBlock(
         stage,
         norm(stage.norm()),
@@ -116,8 +116,9 @@ final class TunableModel {
         linear(stage.key(), 0, parallel),
         linear(stage.value(), 0, parallel),
         linear(stage.output(), 0, parallel),
-        stage.queryNorm().map(norm -> norm(norm)),
-        stage.keyNorm().map(norm -> norm(norm)));
+        stage.queryNorm().map(this::norm),
+        stage.keyNorm().map(this::norm),
+        positions);
   }
 
   private Block experts(Stage.MixtureOfExperts stage, Parallel parallel) {
