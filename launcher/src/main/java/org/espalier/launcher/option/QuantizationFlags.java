@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 /** How to quantise. */
 public final class QuantizationFlags {
   private static final int REFINEMENTS = 2;
-  private static final int TUNING = 2;
+  private static final int TUNING = 1;
 
   @Option(
       names = "--calibration",
@@ -122,7 +122,7 @@ public final class QuantizationFlags {
       paramLabel = "N",
       description =
           "Passes over the calibration text that tune norms, signs and routers towards the original's"
-              + " predictions; the model is held decoded in memory. Default: 2; published: 0.")
+              + " predictions; the model is held decoded in memory. Default: 1; published: 0.")
   private Optional<Integer> tuning = Optional.empty();
 
   @Option(

@@ -16,7 +16,7 @@ import org.espalier.runtime.quantisation.tuning.TuningOptions;
 
 /** Tunes the F32 numbers of a file that has just been written. */
 final class ModelTuning {
-  private static final int BATCH = 4;
+  private static final int BATCH = 2;
   private static final int WARM_UP = 10;
   private static final double NORMS = 0.005;
   private static final double SIGNS = 0.005;
