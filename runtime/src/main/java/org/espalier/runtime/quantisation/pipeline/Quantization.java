@@ -303,16 +303,21 @@ public final class Quantization {
                 .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
                 .orElse(source.plan().vocabulary())
             : source.plan().vocabulary();
+    boolean tuning =
+        options.recipe().tuning() > 0
+            && ModelTuning.hindrance(source, calibration.tokens(), options.threads()).isEmpty();
     ModelFile file =
         new ModelFile(source, tools.codec(), work, options, vocabulary, TunedValues.NONE, listener);
     Metadata metadata =
         options.compatible()
             ? FileMetadata.published(original, source.content(), options, vocabulary)
             : FileMetadata.complete(
-                original, source.content(), options, provenance(layout, calibration, reports));
+                original,
+                source.content(),
+                options,
+                provenance(layout, calibration, reports, tuning));
     file.write(target, tools.format(), metadata);
-    if (options.recipe().tuning() > 0
-        && ModelTuning.hindrance(source, calibration.tokens(), options.threads()).isEmpty()) {
+    if (tuning) {
       TunedValues tuned =
           new ModelTuning(source, target, tools, options, vocabulary, workers, listener)
               .run(calibration.tokens().orElseThrow());
@@ -323,7 +328,7 @@ public final class Quantization {
   }
 
   private Map<String, MetadataValue> provenance(
-      int layout, CalibrationSource calibration, List<MatrixReport> reports) {
+      int layout, CalibrationSource calibration, List<MatrixReport> reports, boolean tuned) {
     Map<String, MetadataValue> values = new LinkedHashMap<>();
     values.put("codec", FileMetadata.text(tools.codec().id().value()));
     values.put("layout", FileMetadata.whole(layout));
@@ -336,7 +341,7 @@ public final class Quantization {
     values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
     values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
-    values.put("tuning", FileMetadata.whole(recipe.tuning()));
+    values.put("tuning", FileMetadata.whole(tuned ? recipe.tuning() : 0));
     values.put("calibration.data_sha256", FileMetadata.text(calibration.text("data")));
     values.put("calibration.tokens_sha256", FileMetadata.text(calibration.text("tokens")));
     values.put("calibration.sequences", FileMetadata.whole(calibration.number("sequences")));
