@@ -298,10 +298,7 @@ public final class Quantization {
     int layout = source.operators(tools.codec(), options.recipe()).getFirst().packing().layout();
     int vocabulary =
         options.compatible()
-            ? original
-                .texts("tokenizer.ggml.tokens")
-                .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
-                .orElse(source.plan().vocabulary())
+            ? FileMetadata.publishedVocabulary(original, source.plan().vocabulary())
             : source.plan().vocabulary();
     boolean tuning =
         options.recipe().tuning() > 0
