@@ -55,7 +55,7 @@ class GgufFormatTest {
 
   @Test
   void readsTheDemoModel() {
-    Path path = Path.of(System.getProperty("espalier.models"), "tiny-tales-qtip.gguf");
+    Path path = Path.of(System.getProperty("espalier.models"), "reference/tiny-tales-qtip.gguf");
     try (ModelArtifact artifact = Samples.open(path)) {
       assertEquals("GGUF v3", artifact.format());
       assertEquals(12_605_152, artifact.size());

@@ -26,6 +26,9 @@ record Launch(int exitCode, String out, String err) {
 
   static final Path DEMO = MODELS.resolve("tiny-tales-qtip.gguf");
 
+  /** The same model as the independent implementation of the published algorithm quantised it. */
+  static final Path REFERENCE = MODELS.resolve("reference/tiny-tales-qtip.gguf");
+
   /** Runs a command with the modules of the product alone. */
   static Launch of(String... arguments) throws IOException, InterruptedException {
     return with(List.of(), "", arguments);

@@ -74,14 +74,15 @@ class MeasurementTest {
     Reference reference = Reference.read();
     assertEquals(42, reference.ids().length);
     Path file = Files.writeString(folder.resolve("prompt.txt"), reference.text());
-    Measured hf = Measured.by("perplexity", "-f", file.toString(), "--protocol", "hf", "-c", "42");
+    String[] line = {"perplexity", "-m", Launch.REFERENCE.toString(), "-f", file.toString()};
+    Measured hf = Measured.by(with(line, "--protocol", "hf", "-c", "42"));
     assertEquals(reference.perplexity(0, 41), hf.number("ppl"), 1e-4 * hf.number("ppl"));
     assertEquals(41, hf.number("tokens"));
     assertEquals("hf", hf.text("protocol"));
     assertEquals(42, hf.number("stride"));
     // The newline at the end is dropped, and the second half of the first window is scored.
     Files.writeString(file, reference.text() + "\n");
-    Measured llama = Measured.by("perplexity", "-f", file.toString(), "-c", "21", "--chunks", "1");
+    Measured llama = Measured.by(with(line, "-c", "21", "--chunks", "1"));
     assertEquals(reference.perplexity(10, 20), llama.number("ppl"), 1e-4 * llama.number("ppl"));
     assertEquals(10, llama.number("tokens"));
     assertEquals(42, llama.number("text_tokens"));

@@ -57,7 +57,7 @@ class ReferenceLogitsTest {
         IntStream.range(0, prompts.size())
             .mapToObj(i ->
                 new Case(
-                    "tiny-tales-qtip.gguf",
+                    "reference/tiny-tales-qtip.gguf",
                     integers(((Map<?, ?>) prompts.get(i)).get("ids")),
                     "tiny-tales-qtip." + i + ".logits.f32",
                     (Integer) tiny.get("columns"),
