@@ -8,6 +8,7 @@ module org.espalier.runtime {
 
   exports org.espalier.runtime;
   exports org.espalier.runtime.benchmark;
+  exports org.espalier.runtime.chat;
   exports org.espalier.runtime.generation;
   exports org.espalier.runtime.sampling;
   exports org.espalier.runtime.synthesis;

@@ -3,6 +3,7 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -84,7 +85,11 @@ public final class Model implements AutoCloseable {
       int batch = Math.min(options.batch(), Math.max(1, plan.contextLength()));
       CompiledPlan compiled =
           new Backends(providers.backends(), options.threads(), options.settings())
-              .compile(options.backend(), plan, CompileOptions.of(options.precision(), batch));
+              .compile(
+                  options.backend(),
+                  plan,
+                  new CompileOptions(
+                      options.precision(), batch, OptionalLong.empty(), options.observer()));
       building.add(compiled, CompiledPlan::close);
       return new Model(
           artifact,
@@ -134,6 +139,11 @@ public final class Model implements AutoCloseable {
   /** Most positions per forward pass. */
   public int batch() {
     return batch;
+  }
+
+  /** Its arithmetic. */
+  public Precision precision() {
+    return precision;
   }
 
   /** The backend that runs it. */

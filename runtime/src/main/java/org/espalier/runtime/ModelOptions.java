@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.Observer;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.runtime.tokenizer.TokenizerCompatibility;
@@ -18,6 +19,7 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
  * @param compatibility of the tokenizer
  * @param overrides metadata that replace the file's
  * @param settings for the backend, by name
+ * @param observer told about activations and routing as they pass; {@link Observer#NONE} for none
  */
 public record ModelOptions(
     Optional<BackendId> backend,
@@ -26,7 +28,8 @@ public record ModelOptions(
     int batch,
     TokenizerCompatibility compatibility,
     Map<String, MetadataValue> overrides,
-    Map<String, String> settings) {
+    Map<String, String> settings,
+    Observer observer) {
   /** Refuses fewer than one thread, or than one position per pass. */
   public ModelOptions {
     overrides = Map.copyOf(overrides);
@@ -37,5 +40,23 @@ public record ModelOptions(
     if (batch < 1) {
       throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
     }
+  }
+
+  /** Without an observer. */
+  public ModelOptions(
+      Optional<BackendId> backend,
+      Precision precision,
+      int threads,
+      int batch,
+      TokenizerCompatibility compatibility,
+      Map<String, MetadataValue> overrides,
+      Map<String, String> settings) {
+    this(backend, precision, threads, batch, compatibility, overrides, settings, Observer.NONE);
+  }
+
+  /** The same with an observer. */
+  public ModelOptions observedBy(Observer newObserver) {
+    return new ModelOptions(
+        backend, precision, threads, batch, compatibility, overrides, settings, newObserver);
   }
 }

@@ -1,0 +1,245 @@
+package org.espalier.server.http;
+
+import io.helidon.http.DirectHandler;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.Method;
+import io.helidon.http.ServerResponseHeaders;
+import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
+import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.DirectHandlers;
+import io.helidon.webserver.http.HttpRouting;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http1.Http1Config;
+import java.io.UncheckedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+import org.espalier.api.EspalierException.DeviceFailure;
+import org.jspecify.annotations.Nullable;
+
+/** Listens, and hands requests to endpoints. Every connection has a virtual thread. */
+public final class HttpListener implements AutoCloseable {
+  private static final Logger LOG = System.getLogger(HttpListener.class.getName());
+
+  /** Longer than any answer takes: what it would cut off is cut off by {@link Connections}. */
+  private static final Duration FOREVER = Duration.ofHours(24);
+
+  private static final int MOST_HEADER_BYTES = 16 << 10;
+  private static final int MOST_CONNECTIONS = 2048;
+
+  private final HttpSettings settings;
+  private final Access access;
+  private final Connections connections;
+  private final WebServer server;
+  private final Map<Integer, LongAdder> answers = new ConcurrentHashMap<>();
+
+  /**
+   * A path that is answered.
+   *
+   * @param needsKey whether only those who have the key may ask
+   */
+  public record Path(String method, String pattern, boolean needsKey, Endpoint endpoint) {}
+
+  /**
+   * Begins to listen.
+   *
+   * @throws DeviceFailure when the port is taken or the address is none of this machine
+   */
+  public HttpListener(HttpSettings settings, List<Path> paths) {
+    this.settings = settings;
+    this.access = new Access(settings.key(), settings.address().getAddress().isLoopbackAddress());
+    Http1Config http =
+        Http1Config.builder()
+            .maxHeadersSize(MOST_HEADER_BYTES)
+            .maxPrologueLength(MOST_HEADER_BYTES)
+            .build();
+    this.connections = new Connections(http, settings.patience());
+    this.server = build(routing(paths));
+    try {
+      server.start();
+    } catch (RuntimeException e) {
+      connections.close();
+      throw new DeviceFailure(
+          "cannot listen on %s, port %d: %s"
+              .formatted(
+                  settings.address().getHostString(), settings.address().getPort(), rootMessage(e)),
+          e);
+    }
+  }
+
+  private static String rootMessage(Throwable thrown) {
+    Throwable root = thrown;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return String.valueOf(root.getMessage());
+  }
+
+  private WebServer build(HttpRouting.Builder routing) {
+    return WebServer.builder()
+        .address(settings.address().getAddress())
+        .port(settings.address().getPort())
+        .protocolsDiscoverServices(false)
+        .featuresDiscoverServices(false)
+        .addConnectionSelector(connections)
+        .connectionOptions(options ->
+            options
+                .readTimeout(FOREVER)
+                .tcpNoDelay(true)
+                .putSocketOption(StandardSocketOptions.SO_KEEPALIVE, true))
+        .useNio(false) // the other kind of socket does not notice that a client goes away
+        .maxTcpConnections(MOST_CONNECTIONS)
+        .maxPayloadSize(settings.largestBody())
+        .shutdownGracePeriod(Duration.ofSeconds(1))
+        .shutdownHook(false)
+        .directHandlers(directHandlers())
+        .routing(routing)
+        .build();
+  }
+
+  private HttpRouting.Builder routing(List<Path> paths) {
+    HttpRouting.Builder routing = HttpRouting.builder();
+    for (Path path : paths) {
+      routing.route(
+          Method.create(path.method()),
+          path.pattern(),
+          (request, response) -> answer(request, response, path));
+    }
+    for (Path path : paths) {
+      String allowed =
+          String.join(
+              ", ",
+              paths.stream()
+                  .filter(other -> other.pattern().equals(path.pattern()))
+                  .map(Path::method)
+                  .distinct()
+                  .toList());
+      routing.any(
+          path.pattern(),
+          (request, response) -> {
+            response.header(HeaderNames.ALLOW, allowed);
+            answer(request, response, unanswered(405, "this path takes " + allowed + " only"));
+          });
+    }
+    routing.any((request, response) -> answer(request, response, unanswered(404, "no such path")));
+    return routing;
+  }
+
+  private static Path unanswered(int status, String message) {
+    return new Path(
+        "",
+        "",
+        true,
+        _ -> {
+          throw HttpFailure.of(status, message);
+        });
+  }
+
+  private void answer(ServerRequest request, ServerResponse response, Path path) {
+    Connection connection = Connections.CURRENT.get();
+    connection.begin(Connection.Doing.WORKING);
+    Exchange exchange = new Exchange(request, response, connection, settings.largestBody());
+    try {
+      access.check(request, path.needsKey());
+      path.endpoint().handle(exchange);
+    } catch (ClientGone gone) {
+      throw new CloseConnectionException("the client has gone away", gone);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+      throw new CloseConnectionException("the server ends");
+    } catch (RuntimeException failure) {
+      fail(exchange, failure);
+    } finally {
+      count(exchange.status());
+      connection.begin(Connection.Doing.WAITING);
+    }
+  }
+
+  private void fail(Exchange exchange, RuntimeException thrown) {
+    HttpFailure failure =
+        HttpFailure.of(thrown)
+            .orElseGet(() -> {
+              LOG.log(Level.ERROR, "a request met a defect", thrown);
+              return HttpFailure.of(500, "a defect of Espalier; the server's log has more");
+            });
+    if (exchange.hasStarted()) {
+      throw new CloseConnectionException("the answer cannot be completed", failure);
+    }
+    try {
+      exchange.send(failure);
+    } catch (ClientGone gone) {
+      throw new CloseConnectionException("the client has gone away", gone);
+    }
+  }
+
+  private void count(int status) {
+    answers.computeIfAbsent(status, _ -> new LongAdder()).increment();
+  }
+
+  /** What is wrong with a request before it reaches a path is told in JSON as well. */
+  private DirectHandlers directHandlers() {
+    DirectHandler handler =
+        new DirectHandler() {
+          @Override
+          public TransportResponse handle(
+              TransportRequest request,
+              EventType type,
+              Status status,
+              ServerResponseHeaders headers,
+              @Nullable String message) {
+            count(status.code());
+            HttpFailure failure =
+                HttpFailure.of(status.code(), message == null ? status.reasonPhrase() : message);
+            return TransportResponse.builder()
+                .status(status)
+                .headers(headers)
+                .header(HeaderNames.CONTENT_TYPE, "application/json")
+                .entity(Json.write(Json.error(failure)))
+                .keepAlive(false)
+                .build();
+          }
+        };
+    DirectHandlers.Builder builder = DirectHandlers.builder();
+    for (DirectHandler.EventType type : DirectHandler.EventType.values()) {
+      builder.addHandler(type, handler);
+    }
+    return builder.build();
+  }
+
+  /** Where it listens. */
+  public InetSocketAddress address() {
+    InetAddress host = settings.address().getAddress();
+    return new InetSocketAddress(host, server.port());
+  }
+
+  /** Open connections. */
+  public int connections() {
+    return connections.size();
+  }
+
+  /** How many answers there were, by status; 0 counts those that nobody waited for. */
+  public Map<Integer, LongAdder> answers() {
+    return Map.copyOf(answers);
+  }
+
+  /** Stops listening and ends what is open. */
+  @Override
+  public void close() {
+    try {
+      server.stop();
+    } catch (UncheckedIOException e) {
+      LOG.log(Level.DEBUG, "while closing connections", e);
+    } finally {
+      connections.close();
+    }
+  }
+}
