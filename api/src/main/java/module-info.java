@@ -16,6 +16,7 @@ module org.espalier.api {
   exports org.espalier.api.codec;
   exports org.espalier.api.format;
   exports org.espalier.api.linear;
+  exports org.espalier.api.math;
   exports org.espalier.api.model;
   exports org.espalier.api.tensor;
 }

@@ -14,4 +14,6 @@ module org.espalier.backend.cpu {
 
   provides org.espalier.api.backend.BackendProvider with
       org.espalier.backend.cpu.CpuBackendProvider;
+  provides org.espalier.api.math.LinearAlgebra with
+      org.espalier.backend.cpu.algebra.CpuLinearAlgebra;
 }

@@ -1,6 +1,7 @@
 /**
- * From a file and providers to text: loading, tokenizing, sampling, generating, synthesizing. It
- * receives providers as arguments and finds none by itself.
+ * * From a file and providers to text: loading, inspecting, tokenizing, sampling, generating,
+ * converting, quantising, synthesizing. It receives providers as arguments and finds none by
+ * itself.
  */
 module org.espalier.runtime {
   requires transitive org.espalier.api;
@@ -9,7 +10,11 @@ module org.espalier.runtime {
   exports org.espalier.runtime;
   exports org.espalier.runtime.benchmark;
   exports org.espalier.runtime.chat;
+  exports org.espalier.runtime.conversion;
   exports org.espalier.runtime.generation;
+  exports org.espalier.runtime.inspection;
+  exports org.espalier.runtime.repair;
+  exports org.espalier.runtime.quantisation;
   exports org.espalier.runtime.sampling;
   exports org.espalier.runtime.synthesis;
   exports org.espalier.runtime.tokenizer;

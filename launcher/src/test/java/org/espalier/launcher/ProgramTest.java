@@ -32,7 +32,19 @@ class ProgramTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"completion", "tokenize", "logits", "synthesize"})
+  @ValueSource(
+      strings = {
+        "completion",
+        "tokenize",
+        "logits",
+        "inspect",
+        "explain",
+        "plugins",
+        "repair",
+        "convert",
+        "synthesize",
+        "bench"
+      })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
     assertTrue(captured.out().contains("Usage: espalier " + command), captured.out());

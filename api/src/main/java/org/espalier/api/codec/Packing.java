@@ -37,6 +37,14 @@ public interface Packing {
   Member outputSigns();
 
   /**
+   * The scale that readers will see when {@link #pack} is given {@code scale}: codecs that keep it
+   * in fewer bits round it.
+   */
+  default float storedScale(float scale) {
+    return scale;
+  }
+
+  /**
    * Writes tiles as they stand in the file.
    *
    * @param count tiles

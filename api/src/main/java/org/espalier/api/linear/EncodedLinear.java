@@ -1,7 +1,9 @@
 package org.espalier.api.linear;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
+import org.espalier.api.tensor.ElementType;
 
 /**
  * A bank of linear operators as a codec hands it to a backend: a meaning and bytes.
@@ -23,12 +25,21 @@ public record EncodedLinear(
 
   public EncodedLinear {
     parts = Map.copyOf(parts);
+    if (form instanceof LinearForm.Dense(ElementType element, List<MemorySegment> matrices)) {
+      long bytes = (long) shape.outputs() * shape.inputs() * element.bytes();
+      if (matrices.size() != shape.experts()
+          || matrices.stream().anyMatch(matrix -> matrix.byteSize() != bytes)) {
+        throw new IllegalArgumentException(
+            "%s should have %d matrices of %d bytes each".formatted(id, shape.experts(), bytes));
+      }
+    }
   }
 
   /** Bytes of all parts: what must be kept in memory, or read, to run it. */
   public long bytes() {
     return switch (form) {
-      case LinearForm.Dense dense -> dense.weights().byteSize();
+      case LinearForm.Dense dense ->
+          dense.matrices().stream().mapToLong(MemorySegment::byteSize).sum();
       case LinearForm.Tiled _ -> parts.values().stream().mapToLong(MemorySegment::byteSize).sum();
     };
   }

@@ -20,4 +20,15 @@ public interface Architecture {
    *     this architecture cannot honour
    */
   Offer<ModelPlan> plan(ModelArtifact artifact, Binder binder);
+
+  /**
+   * How a model is written to a file: the other way round from {@link #plan}, whatever kind of file
+   * the plan came from.
+   *
+   * @param plan of a whole model
+   * @return declined when the plan is not of this architecture, and by architectures that only read
+   */
+  default Offer<ModelContent> content(ModelPlan plan) {
+    return Offer.declined("the architecture " + id() + " only reads");
+  }
 }

@@ -1,24 +1,18 @@
 package org.espalier.arch.olmoe;
 
+import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.linear.Role;
 
-/**
- * What an OLMoE's tensors are called in GGUF, and which may be there.
- *
- * <p>Names here are stems. A norm is one tensor, the stem and {@code .weight}; a linear is whatever
- * tensors begin with the stem and a dot, as its codec knows them.
- */
-final class GgufTensors {
-  static final String EMBEDDING = "token_embd";
-  static final String OUTPUT_NORM = "output_norm";
-  static final String OUTPUT = "output";
-
-  /** Where the one tensor of a norm, or the main tensor of a linear, is found. */
-  static final String WEIGHT = ".weight";
+/** The names in GGUF files, where the experts of a bank are a stack. */
+final class GgufTensors implements TensorNames {
+  private static final String EMBEDDING = "token_embd";
+  private static final String OUTPUT_NORM = "output_norm";
+  private static final String OUTPUT = "output";
 
   private static final Set<String> NORMS = Set.of(OUTPUT_NORM);
   private static final Set<String> LINEARS = Set.of(EMBEDDING, OUTPUT);
@@ -37,35 +31,89 @@ final class GgufTensors {
 
   private static final Pattern LAYER = Pattern.compile("blk\\.(0|[1-9][0-9]{0,9})\\.(.+)");
 
-  private GgufTensors() {}
+  private final boolean tied;
 
-  /** The stem of a tensor of a layer, such as {@code "blk.3.attn_q"}. */
-  static String inLayer(int layer, String name) {
+  /**
+   * @param tied whether the head is the token table
+   */
+  private GgufTensors(boolean tied) {
+    this.tied = tied;
+  }
+
+  /** The names in a file with these tensors; without an output matrix the head is tied. */
+  static GgufTensors of(Set<String> names) {
+    return new GgufTensors(names.stream().noneMatch(name -> name.startsWith(OUTPUT + ".")));
+  }
+
+  /** The names in a file that is to be written. */
+  static GgufTensors toWrite() {
+    return new GgufTensors(false);
+  }
+
+  @Override
+  public String embedding() {
+    return EMBEDDING;
+  }
+
+  @Override
+  public String outputNorm() {
+    return OUTPUT_NORM;
+  }
+
+  @Override
+  public String output() {
+    return tied ? EMBEDDING : OUTPUT;
+  }
+
+  @Override
+  public String norm(int layer, LayerNorm norm) {
+    return inLayer(
+        layer,
+        switch (norm) {
+          case ATTENTION -> "attn_norm";
+          case QUERY -> "attn_q_norm";
+          case KEY -> "attn_k_norm";
+          case EXPERTS -> "ffn_norm";
+        });
+  }
+
+  @Override
+  public String linear(int layer, Role role) {
+    return switch (role) {
+      case EMBEDDING -> embedding();
+      case HEAD -> output();
+      case QUERY -> inLayer(layer, "attn_q");
+      case KEY -> inLayer(layer, "attn_k");
+      case VALUE -> inLayer(layer, "attn_v");
+      case ATTENTION_OUTPUT -> inLayer(layer, "attn_output");
+      case ROUTER -> inLayer(layer, "ffn_gate_inp");
+      case EXPERT_GATE -> inLayer(layer, "ffn_gate_exps");
+      case EXPERT_UP -> inLayer(layer, "ffn_up_exps");
+      case EXPERT_DOWN -> inLayer(layer, "ffn_down_exps");
+    };
+  }
+
+  @Override
+  public List<String> experts(int layer, Role role, int experts) {
+    return List.of(linear(layer, role));
+  }
+
+  private static String inLayer(int layer, String name) {
     return "blk." + layer + "." + name;
   }
 
-  /** Whether a linear of this stem is among the tensors. */
-  static boolean hasLinear(Set<String> names, String stem) {
-    return names.stream().anyMatch(name -> name.startsWith(stem + "."));
-  }
-
-  /**
-   * Makes sure that every tensor of the file has a place in the model.
-   *
-   * @throws MalformedModel when there are more layers than the metadata say
-   * @throws Unsupported when there is a tensor that OLMoE has no place for
-   */
-  static void requireNoOthers(Set<String> names, int layers) {
+  @Override
+  public void check(Set<String> names, OlmoeConfig config) {
     for (String name : names) {
       Matcher layer = LAYER.matcher(name);
       if (!layer.matches()) {
         requireKnown(name, name, NORMS, LINEARS);
         continue;
       }
-      if (Long.parseLong(layer.group(1)) >= layers) {
+      if (Long.parseLong(layer.group(1)) >= config.layers()) {
         throw new MalformedModel(
             "the file has a tensor '%s', but its metadata say that there are %d layers, counted"
-                    .formatted(name, layers)
+                    .formatted(name, config.layers())
                 + " from 0");
       }
       requireKnown(name, layer.group(2), LAYER_NORMS, LAYER_LINEARS);

@@ -1,11 +1,15 @@
 package org.espalier.arch.olmoe;
 
+import java.util.Map;
 import java.util.Optional;
 import org.espalier.api.Offer;
+import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.Architecture;
 import org.espalier.api.model.Binder;
+import org.espalier.api.model.ModelContent;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.Tensor;
 
 /**
  * OLMoE: decoders with a mixture of experts in every layer and norms over all queries and all keys.
@@ -36,8 +40,27 @@ public final class OlmoeArchitecture implements Architecture {
       return Offer.declined(
           "the file's architecture is '%s', not '%s'".formatted(architecture.get(), ID));
     }
-    OlmoeConfig config = GgufConfig.read(artifact.metadata());
-    GgufTensors.requireNoOthers(artifact.tensors().keySet(), config.layers());
-    return Offer.accepted(new Planner(config, artifact.tensors(), binder).plan());
+    return Offer.accepted(planner(artifact, binder).plan());
+  }
+
+  @Override
+  public Offer<ModelContent> content(ModelPlan plan) {
+    if (!plan.architecture().equals(ID)) {
+      return Offer.declined(
+          "the plan's architecture is '%s', not '%s'".formatted(plan.architecture(), ID));
+    }
+    if (!plan.takesTokens() || !plan.givesLogits()) {
+      return Offer.declined("a slice of a plan is no model");
+    }
+    return Offer.accepted(GgufContent.of(plan));
+  }
+
+  /** Checkpoints and GGUF files differ in keys and names, and are alike from here on. */
+  private static Planner planner(ModelArtifact artifact, Binder binder) {
+    Metadata metadata = artifact.metadata();
+    Map<String, Tensor> tensors = artifact.tensors();
+    return HfConfig.describes(metadata)
+        ? new Planner(HfConfig.read(metadata), HfConfig.names(metadata), tensors, binder)
+        : new Planner(GgufConfig.read(metadata), GgufTensors.of(tensors.keySet()), tensors, binder);
   }
 }

@@ -15,6 +15,7 @@ import org.espalier.api.model.Norm;
 import org.espalier.api.model.Rope;
 import org.espalier.api.model.Stage;
 import org.espalier.api.tensor.Tensor;
+import org.espalier.arch.olmoe.TensorNames.LayerNorm;
 
 /** Puts the stages of one model together. */
 final class Planner {
@@ -22,23 +23,26 @@ final class Planner {
   private static final int NO_LAYER = -1;
 
   private final OlmoeConfig config;
+  private final TensorNames names;
   private final Map<String, Tensor> tensors;
   private final Binder binder;
 
-  Planner(OlmoeConfig config, Map<String, Tensor> tensors, Binder binder) {
+  Planner(OlmoeConfig config, TensorNames names, Map<String, Tensor> tensors, Binder binder) {
     this.config = config;
+    this.names = names;
     this.tensors = tensors;
     this.binder = binder;
   }
 
   ModelPlan plan() {
+    names.check(tensors.keySet(), config);
     requireEnoughTensors();
     int vocabulary = vocabulary();
     LinearShape table = new LinearShape(1, vocabulary, config.width());
     List<Stage> stages = new ArrayList<>();
     stages.add(
         new Stage.Embedding(
-            binder.bind(new OperatorId(NO_LAYER, Role.EMBEDDING), GgufTensors.EMBEDDING, table)));
+            binder.bind(new OperatorId(NO_LAYER, Role.EMBEDDING), names.embedding(), table)));
     for (int layer = 0; layer < config.layers(); layer++) {
       stages.add(attention(layer));
       stages.add(mixture(layer));
@@ -59,7 +63,7 @@ final class Planner {
 
   /** Rows of the embedding: files may have fewer than the published model, or some for padding. */
   private int vocabulary() {
-    Tensor table = tensor(GgufTensors.EMBEDDING);
+    Tensor table = tensor(names.embedding());
     List<Long> shape = table.shape();
     if (shape.size() != 2
         || shape.get(1) != config.width()
@@ -77,13 +81,13 @@ final class Planner {
     int width = config.width();
     return new Stage.Attention(
         layer,
-        norm(GgufTensors.inLayer(layer, "attn_norm"), width),
-        linear(layer, Role.QUERY, "attn_q", 1, queries, width),
-        linear(layer, Role.KEY, "attn_k", 1, keys, width),
-        linear(layer, Role.VALUE, "attn_v", 1, keys, width),
-        linear(layer, Role.ATTENTION_OUTPUT, "attn_output", 1, width, queries),
-        Optional.of(norm(GgufTensors.inLayer(layer, "attn_q_norm"), queries)),
-        Optional.of(norm(GgufTensors.inLayer(layer, "attn_k_norm"), keys)),
+        norm(names.norm(layer, LayerNorm.ATTENTION), width),
+        linear(layer, Role.QUERY, queries, width),
+        linear(layer, Role.KEY, keys, width),
+        linear(layer, Role.VALUE, keys, width),
+        linear(layer, Role.ATTENTION_OUTPUT, width, queries),
+        Optional.of(norm(names.norm(layer, LayerNorm.QUERY), queries)),
+        Optional.of(norm(names.norm(layer, LayerNorm.KEY), keys)),
         config.clip(),
         new Rope(config.ropeDimensions(), config.ropeBase()),
         config.heads(),
@@ -98,35 +102,35 @@ final class Planner {
     int width = config.width();
     return new Stage.MixtureOfExperts(
         layer,
-        norm(GgufTensors.inLayer(layer, "ffn_norm"), width),
-        linear(layer, Role.ROUTER, "ffn_gate_inp", 1, experts, width),
-        linear(layer, Role.EXPERT_GATE, "ffn_gate_exps", experts, hidden, width),
-        linear(layer, Role.EXPERT_UP, "ffn_up_exps", experts, hidden, width),
-        linear(layer, Role.EXPERT_DOWN, "ffn_down_exps", experts, width, hidden),
+        norm(names.norm(layer, LayerNorm.EXPERTS), width),
+        linear(layer, Role.ROUTER, experts, width),
+        bank(layer, Role.EXPERT_GATE, new LinearShape(experts, hidden, width)),
+        bank(layer, Role.EXPERT_UP, new LinearShape(experts, hidden, width)),
+        bank(layer, Role.EXPERT_DOWN, new LinearShape(experts, width, hidden)),
         config.expertsUsed(),
         config.expertWeightsNormalised(),
         config.expertWeightsScale());
   }
 
-  /**
-   * A file without an output matrix ties it to the embedding: the same table read the other way.
-   */
   private Stage head(LinearShape table) {
-    String stem =
-        GgufTensors.hasLinear(tensors.keySet(), GgufTensors.OUTPUT)
-            ? GgufTensors.OUTPUT
-            : GgufTensors.EMBEDDING;
     return new Stage.Head(
-        norm(GgufTensors.OUTPUT_NORM, config.width()),
-        binder.bind(new OperatorId(NO_LAYER, Role.HEAD), stem, table));
+        norm(names.outputNorm(), config.width()),
+        binder.bind(new OperatorId(NO_LAYER, Role.HEAD), names.output(), table));
   }
 
-  private EncodedLinear linear(
-      int layer, Role role, String name, int experts, int outputs, int inputs) {
+  private EncodedLinear linear(int layer, Role role, int outputs, int inputs) {
     return binder.bind(
         new OperatorId(layer, role),
-        GgufTensors.inLayer(layer, name),
-        new LinearShape(experts, outputs, inputs));
+        names.linear(layer, role),
+        new LinearShape(1, outputs, inputs));
+  }
+
+  private EncodedLinear bank(int layer, Role role, LinearShape shape) {
+    OperatorId id = new OperatorId(layer, role);
+    List<String> stems = names.experts(layer, role, shape.experts());
+    return stems.size() == 1
+        ? binder.bind(id, stems.getFirst(), shape)
+        : ExpertBank.bind(binder, id, stems, shape);
   }
 
   private Norm norm(String stem, int width) {
@@ -134,7 +138,7 @@ final class Planner {
   }
 
   private Tensor tensor(String stem) {
-    String name = stem + GgufTensors.WEIGHT;
+    String name = stem + TensorNames.WEIGHT;
     Tensor tensor = tensors.get(name);
     if (tensor == null) {
       throw new MalformedModel("the file lacks the tensor '%s'".formatted(name));

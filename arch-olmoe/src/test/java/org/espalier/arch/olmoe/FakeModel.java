@@ -134,7 +134,11 @@ final class FakeModel implements Binder {
   }
 
   Offer<ModelPlan> offer() {
-    return new OlmoeArchitecture().plan(new Artifact(new Metadata(metadata), tensors), this);
+    return new OlmoeArchitecture().plan(artifact(), this);
+  }
+
+  ModelArtifact artifact() {
+    return new Artifact(new Metadata(metadata), tensors);
   }
 
   ModelPlan plan() {
@@ -156,7 +160,7 @@ final class FakeModel implements Binder {
     if (!weight.shape().equals(expected)) {
       throw new MalformedModel(weight.name() + " is " + weight.shape() + ", not " + expected);
     }
-    LinearForm form = new LinearForm.Dense(ElementType.F32, weight.bytes());
+    LinearForm form = LinearForm.Dense.stack(ElementType.F32, weight.bytes(), shape.experts());
     return new EncodedLinear(id, CodecId.PLAIN, 1, shape, form, Map.of("weights", weight.bytes()));
   }
 

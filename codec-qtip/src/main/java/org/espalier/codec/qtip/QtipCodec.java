@@ -39,7 +39,7 @@ import org.espalier.api.linear.TileGrid;
  * </ul>
  */
 public final class QtipCodec implements Codec {
-  private static final CodecId ID = new CodecId("qtip");
+  static final CodecId ID = new CodecId("qtip");
   private static final int LAYOUT = 1;
   private static final TileGrid GRID = new TileGrid(TileBlock.SIDE, TileBlock.SIDE);
 

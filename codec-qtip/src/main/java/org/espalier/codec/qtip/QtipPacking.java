@@ -50,6 +50,11 @@ record QtipPacking(LinearShape shape) implements Packing {
         QtipTensors.OUTPUT_SIGNS, F32, QtipTensors.signShape(shape.experts(), shape.outputs()));
   }
 
+  @Override
+  public float storedScale(float scale) {
+    return Float.float16ToFloat(Float.floatToFloat16(scale));
+  }
+
   /**
    * As {@link Packing#pack} says; the scale is rounded to a half.
    *

@@ -58,4 +58,22 @@ final class TileBlock {
     int pair = blocks.get(ValueLayout.JAVA_BYTE, at + CODES_OFFSET + (step - 1) / 2);
     return step % 2 == 1 ? pair & 0xF : pair >>> 4 & 0xF;
   }
+
+  /**
+   * Writes a walk as a block without its scale: the first state, then the codes.
+   *
+   * @param walk states of all steps
+   * @param target receives {@value #BYTES} − {@value #STATE_OFFSET} bytes
+   * @param at where in {@code target} the first goes
+   */
+  static void putWalk(int[] walk, byte[] target, int at) {
+    target[at] = (byte) walk[0];
+    target[at + 1] = (byte) (walk[0] >>> 8);
+    int codes = at + CODES_OFFSET - STATE_OFFSET;
+    for (int step = 1; step < walk.length; step += 2) {
+      int low = walk[step] & 0xF;
+      int high = step + 1 < walk.length ? walk[step + 1] & 0xF : 0;
+      target[codes + step / 2] = (byte) (high << 4 | low);
+    }
+  }
 }

@@ -4,7 +4,6 @@ import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.tensor.ElementType;
@@ -104,12 +103,11 @@ final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     List<SpeedTest> tests = tests();
-    AtomicBoolean cancelled = new AtomicBoolean();
     List<BenchReport> reports = new ArrayList<>();
-    try (Interruption.Work _ = interruption.begin(() -> cancelled.set(true))) {
+    try (Interruption.Work _ = interruption.begin(() -> {})) {
       for (int count : threads.length == 0 ? new int[] {PhysicalCores.count()} : threads) {
-        if (!cancelled.get()) {
-          reports.addAll(run(tests, count, cancelled));
+        if (!interruption.requested()) {
+          reports.addAll(run(tests, count));
         }
       }
     }
@@ -138,19 +136,19 @@ final class BenchCommand implements Callable<Integer> {
     return tests;
   }
 
-  private List<BenchReport> run(List<SpeedTest> tests, int count, AtomicBoolean cancelled) {
+  private List<BenchReport> run(List<SpeedTest> tests, int count) {
     if (count < 1) {
       throw new InvalidRequest("-t: at least one thread is needed");
     }
     double bandwidth = MemoryBandwidth.measure(count);
     List<BenchReport> reports = new ArrayList<>();
     try (Model opened = opening.model(model, backend, count)) {
-      SpeedBenchmark benchmark = new SpeedBenchmark(opened, cancelled::get);
+      SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
-        if (!cancelled.get()) {
+        if (!interruption.requested()) {
           console.progress("%d thread(s), %s …".formatted(count, test.label()));
           SpeedResult result = benchmark.run(test, repetitions);
-          if (!cancelled.get()) {
+          if (!interruption.requested()) {
             ElementType cache =
                 backend.precision() == Precision.EXACT ? ElementType.F32 : ElementType.F16;
             long bytes =

@@ -20,8 +20,13 @@ import picocli.CommandLine.Spec;
       CompletionCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
+      InspectCommand.class,
+      ExplainCommand.class,
+      PluginsCommand.class,
+      RepairCommand.class,
+      ConvertCommand.class,
       SynthesizeCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
     },
     sortOptions = false,
     synopsisSubcommandLabel = "COMMAND",
@@ -41,7 +46,8 @@ import picocli.CommandLine.Spec;
       "0:success",
       "1:the file or the machine failed",
       "2:what was asked for cannot be: an unknown or later flag, a wrong value",
-      "130:interrupted by Ctrl-C"
+      "130:interrupted by Ctrl-C",
+      "141:whoever read standard output stopped reading"
     })
 public final class EspalierCommand implements Callable<Integer> {
   private final Console console;

@@ -37,15 +37,10 @@ public final class LaterWork {
           Map.entry("chat", "converse"),
           Map.entry("models", "download models"),
           Map.entry("quantize", "make 2-bit models"),
-          Map.entry("convert", "convert models"),
-          Map.entry("repair", "repair metadata"),
           Map.entry("perplexity", "measure perplexity"),
           Map.entry("evaluate", "measure quality"),
           Map.entry("compare", "compare models"),
-          Map.entry("routing", "count how tokens are routed"),
-          Map.entry("inspect", "look into files"),
-          Map.entry("explain", "explain the choice of kernels; completion --verbose lists them"),
-          Map.entry("plugins", "list providers"));
+          Map.entry("routing", "count how tokens are routed"));
 
   private LaterWork() {}
 

@@ -6,11 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
-import java.util.stream.Collectors;
-import org.espalier.api.EspalierException.DeviceFailure;
-import org.espalier.api.EspalierException.InvalidRequest;
-import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.launcher.console.Console;
@@ -90,19 +85,19 @@ final class SynthesizeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     SyntheticShape shape =
-        named(
+        Named.find(
             "--preset",
             preset,
             List.of(SyntheticShape.OLMOE_1B_7B, SyntheticShape.TINY),
             SyntheticShape::name);
     Providers providers = discovery.find(List.of());
-    ModelFormat writer = named("--format", format, providers.formats(), ModelFormat::id);
+    ModelFormat writer = Named.find("--format", format, providers.formats(), ModelFormat::id);
     Codec encoding =
-        named("--codec", codec, providers.codecs(), candidate -> candidate.id().value());
+        Named.find("--codec", codec, providers.codecs(), candidate -> candidate.id().value());
     long size = SyntheticSize.estimate(shape, encoding);
-    checkTarget(size);
+    Target.check(out, force, size);
 
-    SynthesisProgress progress = new SynthesisProgress(console, size);
+    WriteProgress progress = new WriteProgress(console);
     try (Interruption.Work _ = interruption.begin(() -> {})) {
       Synthesizer.write(
           out,
@@ -112,45 +107,12 @@ final class SynthesizeCommand implements Callable<Integer> {
           seed,
           written -> {
             interruption.check();
-            progress.written(written);
+            progress.written(written, size);
           });
     } finally {
       progress.end();
     }
-    console.note("%s holds %s".formatted(out, SynthesisProgress.bytes(Files.size(out))));
+    console.note("%s holds %s".formatted(out, WriteProgress.bytes(Files.size(out))));
     return ExitCode.OK;
-  }
-
-  private void checkTarget(long size) throws IOException {
-    if (Files.exists(out) && !force) {
-      throw new InvalidRequest(out + " exists; --force replaces it");
-    }
-    if (Files.isDirectory(out)) {
-      throw new InvalidRequest(out + " is a folder");
-    }
-    Path folder = out.toAbsolutePath().getParent();
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw new InvalidRequest("there is no folder " + folder);
-    }
-    long free = Files.getFileStore(folder).getUsableSpace();
-    if (free < size) {
-      throw new DeviceFailure(
-          "%s has room for %s, but the model takes %s"
-              .formatted(folder, SynthesisProgress.bytes(free), SynthesisProgress.bytes(size)));
-    }
-  }
-
-  private static <T> T named(
-      String flag, String name, List<T> candidates, Function<T, String> naming) {
-    return candidates.stream()
-        .filter(candidate -> naming.apply(candidate).equals(name))
-        .findFirst()
-        .orElseThrow(() ->
-            new Unsupported(
-                "%s %s: there is none of this name; known are %s"
-                    .formatted(
-                        flag,
-                        name,
-                        candidates.stream().map(naming).collect(Collectors.joining(", ")))));
   }
 }

@@ -52,17 +52,28 @@ public final class ProviderDiscovery {
     return providers;
   }
 
+  /**
+   * Everything that is offered on the path, whether or not it can be used: formats, codecs,
+   * architectures and backends, started one by one, and then services that modules of Espalier
+   * define for each other, such as kernels, as their modules declare them.
+   */
+  public List<FoundProvider> survey() {
+    return new ProviderSurvey(layer, this::jar).run();
+  }
+
   /** Where a provider comes from, for people: its module and its jar. */
   private String origin(Class<?> provider) {
-    Module module = provider.getModule();
-    String jar =
-        layer
-            .configuration()
-            .findModule(module.getName())
-            .flatMap(resolved -> resolved.reference().location())
-            .map(ProviderDiscovery::fileName)
-            .orElse("an unknown place");
-    return "module " + module.getName() + " in " + jar;
+    String module = provider.getModule().getName();
+    return "module " + module + " in " + jar(module);
+  }
+
+  private String jar(String module) {
+    return layer
+        .configuration()
+        .findModule(module)
+        .flatMap(resolved -> resolved.reference().location())
+        .map(ProviderDiscovery::fileName)
+        .orElse("an unknown place");
   }
 
   private static String fileName(URI location) {

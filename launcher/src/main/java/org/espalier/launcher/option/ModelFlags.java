@@ -15,7 +15,8 @@ public final class ModelFlags {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "FILE",
-      description = "Model file (GGUF). Default: the bundled demo model.")
+      description =
+          "Model file (GGUF), or folder of a checkpoint. Default: the bundled demo model.")
   private Optional<Path> path = Optional.empty();
 
   @Option(

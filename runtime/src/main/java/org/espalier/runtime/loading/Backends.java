@@ -90,6 +90,17 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
     }
   }
 
+  /** Starts a backend only to see whether it can, and closes it: its machine in words. */
+  public Offer<String> probe(BackendProvider provider) {
+    try (Resources building = new Resources()) {
+      return provider
+          .open(new BackendContext(providers, threads, settings, List.of(provider.id()), building))
+          .map(backend -> building.add(backend, Backend::close).device());
+    } catch (DeviceFailure e) {
+      return Offer.declined(String.valueOf(e.getMessage()));
+    }
+  }
+
   private List<BackendProvider> byPreference() {
     return providers.stream()
         .sorted(

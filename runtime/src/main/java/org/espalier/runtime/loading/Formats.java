@@ -14,12 +14,25 @@ public final class Formats {
   private Formats() {}
 
   /**
+   * A file that was opened.
+   *
+   * @param format whose kind it is
+   * @param artifact to be closed by the caller
+   */
+  public record Opened(ModelFormat format, ModelArtifact artifact) {}
+
+  /** As {@link #find}, for those who do not ask which format it is. */
+  public static ModelArtifact open(Path path, List<ModelFormat> formats) {
+    return find(path, formats).artifact();
+  }
+
+  /**
    * Opens a file by the first format that accepts it.
    *
    * @throws InvalidRequest when there is no such file
    * @throws Unsupported when no format accepts it, with all reasons
    */
-  public static ModelArtifact open(Path path, List<ModelFormat> formats) {
+  public static Opened find(Path path, List<ModelFormat> formats) {
     if (Files.notExists(path)) {
       throw new InvalidRequest("there is no file " + path);
     }
@@ -27,7 +40,7 @@ public final class Formats {
     for (ModelFormat format : formats) {
       switch (format.open(path)) {
         case Offer.Accepted<ModelArtifact>(ModelArtifact artifact) -> {
-          return artifact;
+          return new Opened(format, artifact);
         }
         case Offer.Declined<ModelArtifact>(String reason) -> refusals.add(format.id(), reason);
       }

@@ -84,7 +84,12 @@ public final class TensorBinder implements Binder {
               .formatted(weight.name(), file, size, element, shape, bytes.byteSize()));
     }
     return new EncodedLinear(
-        group.id(), CodecId.PLAIN, 0, shape, new LinearForm.Dense(element, bytes), Map.of());
+        group.id(),
+        CodecId.PLAIN,
+        0,
+        shape,
+        LinearForm.Dense.stack(element, bytes, shape.experts()),
+        Map.of());
   }
 
   /** A single matrix may be stored as a stack of one. */

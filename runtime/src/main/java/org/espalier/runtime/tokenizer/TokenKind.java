@@ -28,4 +28,14 @@ enum TokenKind {
       default -> Optional.empty();
     };
   }
+
+  /** The number that {@code tokenizer.ggml.token_type} has for this kind. */
+  long number() {
+    return switch (this) {
+      case NORMAL -> 1;
+      case CONTROL -> 3;
+      case USER_DEFINED -> 4;
+      case UNUSED -> 5;
+    };
+  }
 }

@@ -89,9 +89,9 @@ final class Core {
     float[] values = new float[rowsPerBand * inputs];
     switch (linear.form()) {
       case LinearForm.Dense dense -> {
-        long first = ((long) expert * bandsPerExpert + band) * inputs;
+        long first = (long) band * inputs;
         for (int i = 0; i < inputs; i++) {
-          values[i] = Elements.read(dense.weights(), dense.element(), first + i);
+          values[i] = Elements.read(dense.matrices().get(expert), dense.element(), first + i);
         }
       }
       case LinearForm.Tiled tiled -> {

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -137,20 +138,16 @@ final class HuggingFaceOlmoe {
     return names;
   }
 
-  /** A bank of the named matrices, one after another. */
+  /** A bank of the named matrices. */
   private EncodedLinear linear(int layer, Role role, int outputs, int inputs, String... names) {
     LinearShape shape = new LinearShape(names.length, outputs, inputs);
-    long bytes = (long) outputs * inputs * ElementType.BF16.bytes();
-    MemorySegment bank = Arena.ofAuto().allocate(shape.weights() * ElementType.BF16.bytes());
-    for (int expert = 0; expert < names.length; expert++) {
-      bank.asSlice(expert * bytes, bytes).copyFrom(tensors.get(names[expert]));
-    }
+    List<MemorySegment> matrices = Arrays.stream(names).map(tensors::get).toList();
     return new EncodedLinear(
         new OperatorId(layer, role),
         CodecId.PLAIN,
         1,
         shape,
-        new LinearForm.Dense(ElementType.BF16, bank),
+        new LinearForm.Dense(ElementType.BF16, matrices),
         Map.of());
   }
 

@@ -87,8 +87,7 @@ class LinearTest {
       case LinearForm.Dense dense -> {
         double[] y = new double[shape.outputs()];
         for (int i = 0; i < y.length * x.length; i++) {
-          long index = (long) expert * y.length * x.length + i;
-          float weight = Elements.read(dense.weights(), dense.element(), index);
+          float weight = Elements.read(dense.matrices().get(expert), dense.element(), i);
           y[i / x.length] += weight * x[i % x.length];
         }
         yield y;

@@ -1,5 +1,6 @@
 package org.espalier.backend.cpu.dense;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.api.linear.LinearShape;
@@ -63,13 +64,13 @@ final class DenseKernel implements CpuKernel {
       int yStride,
       Scratch scratch) {
     int inputs = shape.inputs();
-    long firstOutput = (long) expert * shape.outputs();
+    MemorySegment matrix = dense.matrices().get(expert);
     float[] x = input.floats();
     int xOffset = firstRow * input.floatsPerRow();
     if (rows == 1 && dense.element() == ElementType.F32) {
       Products.multiplyInPlace(
-          dense.weights(),
-          (firstOutput + fromOutput) * inputs * Float.BYTES,
+          matrix,
+          (long) fromOutput * inputs * Float.BYTES,
           toOutput - fromOutput,
           inputs,
           x,
@@ -82,8 +83,7 @@ final class DenseKernel implements CpuKernel {
     float[] panel = scratch.floats(panelOutputs * inputs);
     for (int o = fromOutput; o < toOutput; o += panelOutputs) {
       int outputs = Math.min(panelOutputs, toOutput - o);
-      Elements.read(
-          dense.element(), dense.weights(), (firstOutput + o) * inputs, outputs * inputs, panel, 0);
+      Elements.read(dense.element(), matrix, (long) o * inputs, outputs * inputs, panel, 0);
       Products.multiply(
           panel,
           0,

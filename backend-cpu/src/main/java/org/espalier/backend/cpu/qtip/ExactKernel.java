@@ -46,7 +46,8 @@ final class ExactKernel implements CpuKernel {
 
   @Override
   public int inputBytes() {
-    return core.shape().inputs() * Float.BYTES;
+    // An odd number of cache lines, so that the same column of many rows falls into different sets.
+    return ((core.shape().inputs() * Float.BYTES + 63) / 64 | 1) * 64;
   }
 
   @Override
@@ -79,56 +80,45 @@ final class ExactKernel implements CpuKernel {
       int yOffset,
       int yStride,
       Scratch scratch) {
-    byte[] stream = scratch.bytes(core.tileColumns() * QtipCore.BLOCK_BYTES + 64);
+    byte[] stream = scratch.bytes(PANEL_TILES * QtipCore.BLOCK_BYTES);
     int[] indices = scratch.ints(PANEL_TILES * QtipCore.PAIRS);
     float[] floats = scratch.floats(PANEL_FLOATS + rows * SUMS);
     for (int output = fromOutput; output < toOutput; output += QtipCore.TILE) {
-      long offset = core.rowOffset(expert, output / QtipCore.TILE);
-      CodeStream.copy(core.tiles(), offset, core.tileColumns(), stream);
+      int to = yOffset + output;
       for (int row = 0; row < rows; row++) {
-        int to = yOffset + row * yStride + output;
-        Arrays.fill(y, to, to + QtipCore.TILE, 0);
+        Arrays.fill(y, to + row * yStride, to + row * yStride + QtipCore.TILE, 0);
       }
+      Arrays.fill(floats, PANEL_FLOATS, PANEL_FLOATS + rows * SUMS, 0);
+      long offset = core.rowOffset(expert, output / QtipCore.TILE);
+      short scale = core.scaleBits(offset);
       for (int tile = 0; tile < core.tileColumns(); ) {
-        int run = core.sameScale(offset, tile);
-        Arrays.fill(floats, PANEL_FLOATS, PANEL_FLOATS + rows * SUMS, 0);
-        accumulate(stream, tile, run, input, firstRow, rows, indices, floats);
-        float scale =
-            Float.float16ToFloat(core.scaleBits(offset + (long) tile * QtipCore.BLOCK_BYTES));
-        addScaled(floats, scale, rows, y, yOffset + output, yStride);
-        tile += run;
+        long at = offset + (long) tile * QtipCore.BLOCK_BYTES;
+        int count = core.sameScale(at, Math.min(PANEL_TILES, core.tileColumns() - tile));
+        if (core.scaleBits(at) != scale) {
+          addScaled(floats, scale, rows, y, to, yStride);
+          Arrays.fill(floats, PANEL_FLOATS, PANEL_FLOATS + rows * SUMS, 0);
+          scale = core.scaleBits(at);
+        }
+        CodeStream.copy(core.tiles(), at, count, stream);
+        decoder.decode(stream, count, indices, floats);
+        multiplier.accumulate(
+            floats,
+            count * QtipCore.TILE / 2,
+            input.bytes(),
+            firstRow * input.bytesPerRow() + tile * QtipCore.TILE * Float.BYTES,
+            input.bytesPerRow(),
+            rows,
+            floats,
+            PANEL_FLOATS);
+        tile += count;
       }
-    }
-  }
-
-  /** Adds the products of a run of tiles to the sums that follow the panel in {@code floats}. */
-  private void accumulate(
-      byte[] stream,
-      int firstTile,
-      int tiles,
-      KernelInput input,
-      int firstRow,
-      int rows,
-      int[] indices,
-      float[] floats) {
-    for (int done = 0; done < tiles; done += PANEL_TILES) {
-      int count = Math.min(PANEL_TILES, tiles - done);
-      decoder.decode(stream, firstTile + done, count, indices, floats);
-      int column = (firstTile + done) * QtipCore.TILE;
-      multiplier.accumulate(
-          floats,
-          count * QtipCore.TILE / 2,
-          input.bytes(),
-          firstRow * input.bytesPerRow() + column * Float.BYTES,
-          input.bytesPerRow(),
-          rows,
-          floats,
-          PANEL_FLOATS);
+      addScaled(floats, scale, rows, y, to, yStride);
     }
   }
 
   private static void addScaled(
-      float[] sums, float scale, int rows, float[] y, int yOffset, int yStride) {
+      float[] sums, short scaleBits, int rows, float[] y, int yOffset, int yStride) {
+    float scale = Float.float16ToFloat(scaleBits);
     for (int row = 0; row < rows; row++) {
       for (int i = 0; i < QtipCore.TILE; i++) {
         int from = PANEL_FLOATS + row * SUMS + 2 * i;

@@ -14,8 +14,8 @@ final class GatherPanelDecoder implements PanelDecoder {
   }
 
   @Override
-  public void decode(byte[] stream, int firstTile, int tiles, int[] indices, float[] panel) {
-    StateIndices.compute(stream, firstTile, tiles, indices);
+  public void decode(byte[] stream, int tiles, int[] indices, float[] panel) {
+    StateIndices.compute(stream, tiles, indices);
     gather(table, indices, tiles * QtipCore.PAIRS, panel);
   }
 

@@ -9,8 +9,8 @@ final class LanePanelDecoder implements PanelDecoder {
   }
 
   @Override
-  public void decode(byte[] stream, int firstTile, int tiles, int[] indices, float[] panel) {
-    StateIndices.compute(stream, firstTile, tiles, indices);
+  public void decode(byte[] stream, int tiles, int[] indices, float[] panel) {
+    StateIndices.compute(stream, tiles, indices);
     lookUp(table, indices, tiles * QtipCore.PAIRS, panel);
   }
 

@@ -9,10 +9,9 @@ interface PanelDecoder {
 
   /**
    * @param stream tiles as {@link CodeStream#copy} leaves them
-   * @param firstTile first to decode
    * @param tiles how many
    * @param indices working memory of 128 per tile
    * @param panel receives 256 floats per tile from index 0 on
    */
-  void decode(byte[] stream, int firstTile, int tiles, int[] indices, float[] panel);
+  void decode(byte[] stream, int tiles, int[] indices, float[] panel);
 }

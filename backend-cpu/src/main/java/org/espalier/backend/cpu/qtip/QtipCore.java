@@ -86,15 +86,13 @@ record QtipCore(MemorySegment tiles, float[] codebook, LinearShape shape) {
   }
 
   /**
-   * How many tiles from {@code tileColumn} on have the same scale as that one, bit by bit, within
-   * the row of tiles that begins at {@code rowOffset}. At least 1.
+   * How many of {@code tiles} blocks from {@code offset} on have the scale of the first, bit by
+   * bit, without another between them. At least 1.
    */
-  int sameScale(long rowOffset, int tileColumn) {
-    long offset = rowOffset + (long) tileColumn * BLOCK_BYTES;
+  int sameScale(long offset, int tiles) {
     short bits = scaleBits(offset);
     int count = 1;
-    int most = tileColumns() - tileColumn;
-    while (count < most && scaleBits(offset + (long) count * BLOCK_BYTES) == bits) {
+    while (count < tiles && scaleBits(offset + (long) count * BLOCK_BYTES) == bits) {
       count++;
     }
     return count;

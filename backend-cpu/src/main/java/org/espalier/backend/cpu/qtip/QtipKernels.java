@@ -1,54 +1,106 @@
 package org.espalier.backend.cpu.qtip;
 
+import java.nio.ByteOrder;
 import java.util.List;
-import java.util.function.Function;
-import org.espalier.api.Offer;
+import java.util.Optional;
+import java.util.Set;
+import jdk.incubator.vector.VectorShape;
 import org.espalier.api.backend.Precision;
-import org.espalier.api.linear.EncodedLinear;
-import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.CpuKernelProvider;
 
 /** The kernels of this package. */
 public final class QtipKernels {
+  /** Names the only kernel to be used; for tests and comparisons. */
+  public static final String ONLY = "espalier.cpu.kernel";
+
+  private static final Set<Precision> ANY = Set.of(Precision.values());
+
   private QtipKernels() {}
 
-  /** All of them, the fastest first. */
+  /**
+   * All of them, the fastest first; or the one that the system property {@value #ONLY} names. Each
+   * list has its own self-tests, so that one list per process is enough.
+   */
   public static List<CpuKernelProvider> providers() {
-    return List.of(
-        new Exact(
-            "qtip-gather",
-            300,
-            core ->
-                new ExactKernel(
-                    "qtip-gather",
-                    core,
-                    new GatherPanelDecoder(new PairTable(core.codebook())),
-                    new VectorPanelMultiplier())),
-        new Exact(
-            "qtip-lanes",
-            200,
-            core ->
-                new ExactKernel(
-                    "qtip-lanes",
-                    core,
-                    new LanePanelDecoder(new PairTable(core.codebook())),
-                    new VectorPanelMultiplier())),
-        new Exact(
-            "qtip-scalar",
-            100,
-            core ->
-                new ExactKernel(
-                    "qtip-scalar",
-                    core,
-                    new ScalarPanelDecoder(new PairTable(core.codebook())),
-                    new ScalarPanelMultiplier())));
+    List<CpuKernelProvider> all =
+        List.of(
+            new VectorProvider(
+                "qtip-vbmi",
+                400,
+                Set.of(Precision.FAST),
+                withoutVbmi(CpuFlags.read()),
+                core -> {
+                  ByteCodebook codebook = new ByteCodebook(core.codebook());
+                  return List.of(
+                      new ByteKernel("qtip-vbmi", core, codebook, new VbmiMultiplier(codebook)),
+                      new ByteKernel(
+                          "qtip-bytes", core, codebook, new ScalarByteMultiplier(codebook)));
+                }),
+            new VectorProvider(
+                "qtip-gather",
+                300,
+                ANY,
+                withoutGather(),
+                core -> List.of(gather(core), lanes(core), scalar(core))),
+            new VectorProvider(
+                "qtip-lanes",
+                200,
+                ANY,
+                withoutVectors(),
+                core -> List.of(lanes(core), scalar(core))),
+            new ScalarProvider("qtip-scalar", 100));
+    String only = System.getProperty(ONLY);
+    return only == null || all.stream().noneMatch(provider -> provider.name().equals(only))
+        ? all
+        : all.stream().filter(provider -> provider.name().equals(only)).toList();
   }
 
-  private record Exact(String name, int preference, Function<QtipCore, CpuKernel> kernel)
-      implements CpuKernelProvider {
-    @Override
-    public Offer<CpuKernel> offer(EncodedLinear linear, Precision precision) {
-      return QtipCore.of(linear).map(kernel);
+  private static ExactKernel gather(QtipCore core) {
+    return new ExactKernel(
+        "qtip-gather",
+        core,
+        new GatherPanelDecoder(new PairTable(core.codebook())),
+        new VectorPanelMultiplier());
+  }
+
+  private static ExactKernel lanes(QtipCore core) {
+    return new ExactKernel(
+        "qtip-lanes",
+        core,
+        new LanePanelDecoder(new PairTable(core.codebook())),
+        new VectorPanelMultiplier());
+  }
+
+  static ExactKernel scalar(QtipCore core) {
+    return new ExactKernel(
+        "qtip-scalar",
+        core,
+        new ScalarPanelDecoder(new PairTable(core.codebook())),
+        new ScalarPanelMultiplier());
+  }
+
+  private static Optional<String> withoutVbmi(CpuFlags flags) {
+    if (vectorBits() < 512) {
+      return Optional.of("needs vectors of 512 bits, where this JVM uses " + vectorBits());
     }
+    return flags.mayHave("avx512vbmi") && flags.mayHave("avx512bw")
+        ? Optional.empty()
+        : Optional.of("needs a CPU with AVX-512 VBMI");
+  }
+
+  private static Optional<String> withoutGather() {
+    return vectorBits() < 256
+        ? Optional.of("needs vectors of 256 bits, where this JVM uses " + vectorBits())
+        : withoutVectors();
+  }
+
+  private static Optional<String> withoutVectors() {
+    return ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN
+        ? Optional.empty()
+        : Optional.of("needs a little-endian CPU");
+  }
+
+  private static int vectorBits() {
+    return VectorShape.preferredShape().vectorBitSize();
   }
 }

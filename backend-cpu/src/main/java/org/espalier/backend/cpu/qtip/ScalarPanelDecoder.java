@@ -9,9 +9,9 @@ final class ScalarPanelDecoder implements PanelDecoder {
   }
 
   @Override
-  public void decode(byte[] stream, int firstTile, int tiles, int[] indices, float[] panel) {
+  public void decode(byte[] stream, int tiles, int[] indices, float[] panel) {
     for (int tile = 0; tile < tiles; tile++) {
-      decodeTile(pairs, stream, (firstTile + tile) * QtipCore.BLOCK_BYTES, panel, tile * 256);
+      decodeTile(pairs, stream, tile * QtipCore.BLOCK_BYTES, panel, tile * 256);
     }
   }
 

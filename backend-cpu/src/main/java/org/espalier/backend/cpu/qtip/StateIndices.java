@@ -17,13 +17,12 @@ final class StateIndices {
 
   /**
    * @param stream tiles as {@link CodeStream#copy} leaves them
-   * @param firstTile first of the tiles
    * @param tiles how many
    * @param indices receives, at {@code 128 t + 16 p + r}, the entry of row r and pair of columns p
    */
-  static void compute(byte[] stream, int firstTile, int tiles, int[] indices) {
+  static void compute(byte[] stream, int tiles, int[] indices) {
     for (int tile = 0; tile < tiles; tile++) {
-      int block = (firstTile + tile) * QtipCore.BLOCK_BYTES;
+      int block = tile * QtipCore.BLOCK_BYTES;
       for (int row = 0; row < QtipCore.TILE; row += INTS.length()) {
         // The word before a row's own holds, as its last four nibbles, the row's first state.
         IntVector before = reverseNibbles(stream, block + 4 * row);

@@ -33,8 +33,8 @@ final class EmbeddingStage implements CompiledStage {
   private void read(int token, float[] target, int offset, Scratch scratch) {
     int width = table.shape().inputs();
     switch (table.form()) {
-      case LinearForm.Dense(var element, var weights) ->
-          Elements.read(element, weights, (long) token * width, width, target, offset);
+      case LinearForm.Dense(var element, var matrices) ->
+          Elements.read(element, matrices.getFirst(), (long) token * width, width, target, offset);
       case LinearForm.Tiled tiled -> {
         // Row i of R_out C R_in is eᵢᵀ R_out C R_in; with no output rotation it is a row of C,
         // rotated by the transpose of R_in.

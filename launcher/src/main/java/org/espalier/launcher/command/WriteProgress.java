@@ -4,26 +4,24 @@ import java.util.Locale;
 import org.espalier.launcher.console.Console;
 
 /** Shows how far a long write has come and how long it will still take. */
-final class SynthesisProgress {
+final class WriteProgress {
   private static final long PAUSE_NANOS = 200_000_000;
 
   private final Console console;
-  private final long total;
   private final long started = System.nanoTime();
   private long shown = started;
 
+  /** Begins now. */
+  WriteProgress(Console console) {
+    this.console = console;
+  }
+
   /**
-   * Begins now.
+   * So many bytes are there.
    *
    * @param total bytes expected
    */
-  SynthesisProgress(Console console, long total) {
-    this.console = console;
-    this.total = total;
-  }
-
-  /** So many bytes are there. */
-  void written(long bytes) {
+  void written(long bytes, long total) {
     long now = System.nanoTime();
     if (now - shown < PAUSE_NANOS || bytes <= 0) {
       return;

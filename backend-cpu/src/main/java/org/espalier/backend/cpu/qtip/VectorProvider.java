@@ -1,0 +1,111 @@
+package org.espalier.backend.cpu.qtip;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Precision;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.LinearShape;
+import org.espalier.backend.cpu.spi.CpuKernel;
+import org.espalier.backend.cpu.spi.CpuKernelProvider;
+import org.jspecify.annotations.Nullable;
+
+/** Offers kernels made of vector code, which prove themselves while the first model is loaded. */
+final class VectorProvider implements CpuKernelProvider {
+  private static final int SAMPLE_INPUTS = 272;
+
+  private final String name;
+  private final int preference;
+  private final Set<Precision> precisions;
+  private final Optional<String> objection;
+  private final Function<QtipCore, List<? extends CpuKernel>> kernels;
+
+  /** Begun with the first linear that comes, because the code then knows the right segments. */
+  private @Nullable WarmUp warmUp;
+
+  /**
+   * @param objection what stands in the way on this machine
+   * @param kernels makes the kernels that are to compete, and at last a scalar one that gives the
+   *     same bits
+   */
+  VectorProvider(
+      String name,
+      int preference,
+      Set<Precision> precisions,
+      Optional<String> objection,
+      Function<QtipCore, List<? extends CpuKernel>> kernels) {
+    this.name = name;
+    this.preference = preference;
+    this.precisions = precisions;
+    this.objection = objection;
+    this.kernels = kernels;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public int preference() {
+    return preference;
+  }
+
+  @Override
+  public Offer<CpuKernel> offer(EncodedLinear linear, Precision precision) {
+    return switch (QtipCore.of(linear)) {
+      case Offer.Declined<QtipCore>(String reason) -> Offer.declined(reason);
+      case Offer.Accepted<QtipCore>(QtipCore core) -> offer(core, precision);
+    };
+  }
+
+  private Offer<CpuKernel> offer(QtipCore core, Precision precision) {
+    if (!precisions.contains(precision)) {
+      return Offer.declined("rounds weights, which precision exact does not allow");
+    }
+    if (objection.isPresent()) {
+      return Offer.declined(objection.get());
+    }
+    List<? extends CpuKernel> all = kernels.apply(core);
+    List<CpuKernel> candidates = List.copyOf(all.subList(0, all.size() - 1));
+    WarmUp current = warmUp(core, candidates);
+    WarmUp.Outcome outcome = current.outcome();
+    return outcome != null && outcome.winner() < 0
+        ? Offer.declined(outcome.message())
+        : Offer.accepted(new WarmKernel(candidates, all.getLast(), current));
+  }
+
+  private synchronized WarmUp warmUp(QtipCore core, List<CpuKernel> candidates) {
+    WarmUp.Outcome outcome = warmUp == null ? null : warmUp.outcome();
+    if (warmUp == null || outcome != null && !outcome.conclusive()) {
+      List<? extends CpuKernel> sample = kernels.apply(sample(core));
+      warmUp =
+          new WarmUp(
+              candidates,
+              core.shape().inputs(),
+              List.copyOf(sample.subList(0, sample.size() - 1)),
+              sample.getLast(),
+              SAMPLE_INPUTS);
+    }
+    return warmUp;
+  }
+
+  /** One row of random tiles with the codebook of {@code core}. */
+  private static QtipCore sample(QtipCore core) {
+    byte[] bytes = new byte[SAMPLE_INPUTS / QtipCore.TILE * QtipCore.BLOCK_BYTES];
+    new SplittableRandom(17).nextBytes(bytes);
+    for (int at = 0; at < bytes.length; at += QtipCore.BLOCK_BYTES) {
+      bytes[at] = 0;
+      bytes[at + 1] = 0x3C; // one, in half precision
+    }
+    MemorySegment tiles = Arena.ofAuto().allocate(bytes.length);
+    MemorySegment.copy(bytes, 0, tiles, ValueLayout.JAVA_BYTE, 0, bytes.length);
+    return new QtipCore(tiles, core.codebook(), new LinearShape(1, QtipCore.TILE, SAMPLE_INPUTS));
+  }
+}

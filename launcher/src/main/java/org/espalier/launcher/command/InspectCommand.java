@@ -1,0 +1,98 @@
+package org.espalier.launcher.command;
+
+import jakarta.inject.Inject;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.espalier.launcher.console.Console;
+import org.espalier.launcher.console.ExitCode;
+import org.espalier.launcher.discovery.ProviderDiscovery;
+import org.espalier.launcher.option.CommonFlags;
+import org.espalier.runtime.inspection.Inspection;
+import org.espalier.runtime.inspection.Inspector;
+import org.espalier.runtime.inspection.TensorCheck;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import tools.jackson.jr.ob.JSON;
+
+/** Shows what is in a model file. */
+@Command(
+    name = "inspect",
+    header = "Shows what is in a model file and how it would be read.",
+    description = {
+      "",
+      "Lists metadata, tensors, sizes by type, and what the file leaves open. A file that cannot be"
+          + " run is shown all the same, with the reason."
+    },
+    sortOptions = false,
+    abbreviateSynopsis = true,
+    optionListHeading = "%nFlags:%n",
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  espalier inspect model.gguf",
+      "  espalier inspect model.gguf --check",
+      "  espalier inspect model.gguf --json"
+    })
+final class InspectCommand implements Callable<Integer> {
+  private final Console console;
+  private final ProviderDiscovery discovery;
+
+  @Parameters(paramLabel = "FILE", description = "The model file.")
+  private Path path = Path.of("");
+
+  @Option(names = "--json", description = "Prints one JSON object instead of text.")
+  private boolean json;
+
+  @Option(
+      names = "--check",
+      description = {
+        "Reads every number: fails where one is infinite or none at all, where a tensor holds"
+            + " nothing but zeros, or where the file could not be run."
+      })
+  private boolean check;
+
+  @Option(
+      names = "--exclude-provider",
+      paramLabel = "NAME",
+      description = "Leaves out a provider, by its name or by its module's.")
+  private List<String> excluded = List.of();
+
+  @Mixin private CommonFlags common = new CommonFlags();
+
+  @Inject
+  InspectCommand(Console console, ProviderDiscovery discovery) {
+    this.console = console;
+    this.discovery = discovery;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Inspector inspector = new Inspector(discovery.find(excluded));
+    Inspection inspection = inspector.inspect(path);
+    Optional<List<TensorCheck>> checks = Optional.empty();
+    if (check) {
+      checks =
+          Optional.of(inspector.check(path, name -> console.progress("checking " + name + " ")));
+      console.progress("");
+    }
+    if (json) {
+      console.print(
+          JSON.std
+                  .with(JSON.Feature.PRETTY_PRINT_OUTPUT)
+                  .asString(InspectionJson.of(inspection, checks))
+              + "\n");
+    } else {
+      console.print(new InspectionText(inspection, checks).text());
+    }
+    console.flush();
+    boolean sound =
+        checks.isEmpty()
+            || inspection.reading().obstacles().isEmpty()
+                && checks.get().stream().allMatch(one -> one.problems().isEmpty());
+    return sound ? ExitCode.OK : ExitCode.FAILURE;
+  }
+}

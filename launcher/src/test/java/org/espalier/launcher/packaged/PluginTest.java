@@ -1,0 +1,84 @@
+package org.espalier.launcher.packaged;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.espalier.launcher.Product;
+import org.espalier.launcher.Sources;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Jars beside the product's take part in a real launch. */
+class PluginTest {
+  @TempDir private Path folder;
+
+  @Test
+  void aSecondProviderOfOneNameIsRefusedWithBothJars() throws Exception {
+    Path plugin = backend("cpu");
+    Launch launch = Launch.with(List.of(plugin), "", "completion", "-p", "Once", "-n", "1");
+    assertEquals(2, launch.exitCode(), launch.err());
+    assertTrue(launch.sentence().contains("plugin.jar"), launch.err());
+    assertTrue(launch.sentence().contains("espalier-backend-cpu-"), launch.err());
+
+    Launch without =
+        Launch.with(
+            List.of(plugin.getParent()),
+            "",
+            "completion",
+            "-p",
+            "Once",
+            "-n",
+            "1",
+            "--exclude-provider",
+            "com.example.plugin");
+    assertEquals(0, without.exitCode(), without.err());
+  }
+
+  @Test
+  void aPluginsRefusalIsTold() throws Exception {
+    Launch launch =
+        Launch.with(
+            List.of(backend("abacus")), "", "completion", "-p", "Once", "--backend", "abacus");
+    assertTrue(launch.exitCode() > 0);
+    assertTrue(launch.sentence().contains("the beads are stuck"), launch.err());
+  }
+
+  private Path backend(String id) throws IOException {
+    Path classes =
+        Sources.compile(
+            Map.of(
+                "module-info.java",
+                """
+                module com.example.plugin {
+                  requires org.espalier.api;
+                  provides org.espalier.api.backend.BackendProvider with
+                      com.example.plugin.Abacus;
+                }
+                """,
+                "com/example/plugin/Abacus.java",
+                """
+                package com.example.plugin;
+                import org.espalier.api.Offer;
+                import org.espalier.api.backend.*;
+                public final class Abacus implements BackendProvider {
+                  public BackendId id() { return new BackendId("%s"); }
+                  public String description() { return "beads"; }
+                  public int preference() { return 1000; }
+                  public Offer<Backend> open(Context context) {
+                    return Offer.declined("the beads are stuck");
+                  }
+                }
+                """
+                    .formatted(id)),
+            Files.createDirectories(folder.resolve("classes")),
+            "-p",
+            Product.path());
+    return Sources.jar(
+        classes, Files.createDirectories(folder.resolve("jars")).resolve("plugin.jar"));
+  }
+}

@@ -1,0 +1,5 @@
+/** Writes what published files lack. */
+@NullMarked
+package org.espalier.runtime.repair;
+
+import org.jspecify.annotations.NullMarked;

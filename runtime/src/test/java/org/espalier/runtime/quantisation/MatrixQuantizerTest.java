@@ -1,0 +1,219 @@
+package org.espalier.runtime.quantisation;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Random;
+import org.espalier.api.EspalierException;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.MalformedModel;
+import org.espalier.api.codec.TileQuantizer;
+import org.espalier.api.linear.TileGrid;
+import org.espalier.api.math.FloatMatrix;
+import org.espalier.api.math.LinearAlgebra;
+import org.espalier.api.math.Parallel;
+import org.espalier.backend.cpu.algebra.CpuLinearAlgebra;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MatrixQuantizerTest {
+  private static final String NAME = "blk.1.attn_q.weight";
+
+  @ParameterizedTest
+  @CsvSource({
+    "16,16,16,16",
+    "16,64,16,16",
+    "64,32,16,16",
+    "32,256,16,16",
+    "8,512,8,4",
+    "64,128,4,32"
+  })
+  void agreesWithTheReference(int m, int n, int tileRows, int tileColumns) {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(tileRows, tileColumns));
+    Case given = Case.random(m, n, m * 31L + n);
+    QuantizedMatrix plain = quantize(given, tiles, new PlainAlgebra(), Parallel.SERIAL);
+    QuantizedMatrix fast = quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL);
+    ReferenceLdlq reference =
+        new ReferenceLdlq(
+            given.weights,
+            given.hessian,
+            given.left,
+            given.right,
+            RotatedHessian.DEFAULT_DAMPING,
+            tiles,
+            tiles.newSearch().orElseThrow(EspalierException.Unsupported::new));
+    for (QuantizedMatrix actual : new QuantizedMatrix[] {plain, fast}) {
+      assertEquals(reference.scale, actual.scale(), 1e-6 * reference.scale);
+      assertEquals(reference.proxyEnergy, actual.proxyEnergy(), 1e-4 * reference.proxyEnergy);
+      // The reference does not round its scale.
+      assertEquals(reference.proxyLoss, actual.proxyLoss(), 0.01 * reference.proxyLoss);
+      assertEquals(reference.relativeError, actual.relativeError(), 0.01 * reference.relativeError);
+      assertEquals(reference.codes.length, actual.codes().length);
+      int different = 0;
+      for (int i = 0; i < reference.codes.length; i++) {
+        different += reference.codes[i] == actual.codes()[i] ? 0 : 1;
+      }
+      // A target between two levels may fall to either side.
+      assertTrue(different <= reference.codes.length / 500, different + " codes differ");
+    }
+  }
+
+  @Test
+  void feedbackHelps() {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(16, 16));
+    Case given = Case.random(64, 128, 5);
+    double with = quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL).proxyLoss();
+    MatrixQuantizer quantizer = new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL);
+    // So much damping that all inputs look alike.
+    RotatedHessian flat = quantizer.rotate(NAME, given.hessian, given.right, 1e6);
+    double without =
+        quantizer
+            .quantize(NAME, given.weights, flat, given.left, tiles.packing(64, 128))
+            .proxyLoss();
+    assertTrue(with < 0.9 * without, with + " against " + without);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 8})
+  void theSameAtAnyThreadCount(int threads) {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(16, 16));
+    Case given = Case.random(256, 256, 6);
+    QuantizedMatrix serial = quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL);
+    try (WorkerThreads workers = new WorkerThreads(threads)) {
+      QuantizedMatrix parallel = quantize(given, tiles, new CpuLinearAlgebra(), workers);
+      assertArrayEquals(serial.codes(), parallel.codes());
+      assertEquals(serial.scale(), parallel.scale());
+      assertEquals(serial.proxyLoss(), parallel.proxyLoss());
+      assertEquals(serial.proxyEnergy(), parallel.proxyEnergy());
+      assertEquals(serial.relativeError(), parallel.relativeError());
+    }
+  }
+
+  @Test
+  void weightsStayAsTheyAre() {
+    Case given = Case.random(32, 32, 7);
+    float[] before = given.weights.values().clone();
+    float[] hessianBefore = given.hessian.values().clone();
+    quantize(given, new ScalarTiles(new TileGrid(16, 16)), new CpuLinearAlgebra(), Parallel.SERIAL);
+    assertArrayEquals(before, given.weights.values());
+    assertArrayEquals(hessianBefore, given.hessian.values());
+  }
+
+  @Test
+  void zerosGetScaleOne() {
+    Case random = Case.random(32, 32, 8);
+    Case given = new Case(FloatMatrix.zeros(32, 32), random.hessian, random.left, random.right);
+    QuantizedMatrix quantized =
+        quantize(
+            given, new ScalarTiles(new TileGrid(16, 16)), new CpuLinearAlgebra(), Parallel.SERIAL);
+    assertEquals(1, quantized.scale());
+    assertEquals(0, quantized.proxyEnergy());
+    assertTrue(Double.isFinite(quantized.proxyLoss()));
+    assertEquals(0, quantized.relativeError());
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void weightThatIsNotFinite(float bad) {
+    Case given = Case.random(32, 64, 9);
+    given.weights.values()[3 * 64 + 5] = bad;
+    assertMessage(MalformedModel.class, given, NAME, Float.toString(bad), "row 3", "column 5");
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
+  void hessianThatIsNotFinite(float bad) {
+    Case given = Case.random(32, 64, 10);
+    given.hessian.values()[2 * 64 + 7] = bad;
+    assertMessage(InvalidRequest.class, given, NAME, Float.toString(bad), "row 2", "column 7");
+  }
+
+  @Test
+  void hessianThatIsNotPositiveDefinite() {
+    Case given = Case.random(32, 64, 11);
+    for (int i = 0; i < 64; i++) {
+      given.hessian.values()[i * 64 + i] -= 100;
+    }
+    assertMessage(InvalidRequest.class, given, NAME, "not positive definite", "0.01");
+  }
+
+  @Test
+  void hessianOfZeros() {
+    Case random = Case.random(32, 64, 12);
+    Case given = new Case(random.weights, FloatMatrix.zeros(64, 64), random.left, random.right);
+    assertMessage(InvalidRequest.class, given, NAME, "no calibration token");
+  }
+
+  /** A single token: rank one, which damping alone makes positive definite. */
+  @Test
+  void hessianOfRankOne() {
+    Case random = Case.random(32, 64, 13);
+    FloatMatrix one = FloatMatrix.zeros(64, 64);
+    FloatMatrix x = random.weights.rows(0, 1);
+    new PlainAlgebra().addGram(x, one, Parallel.SERIAL);
+    new PlainAlgebra().mirror(one, Parallel.SERIAL);
+    Case given = new Case(random.weights, one, random.left, random.right);
+    QuantizedMatrix quantized =
+        quantize(
+            given, new ScalarTiles(new TileGrid(16, 16)), new CpuLinearAlgebra(), Parallel.SERIAL);
+    assertTrue(
+        quantized.proxyLoss() < 0.002 * quantized.proxyEnergy(),
+        quantized.proxyLoss() + " of " + quantized.proxyEnergy());
+  }
+
+  private static void assertMessage(
+      Class<? extends EspalierException> type, Case given, String... parts) {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(16, 16));
+    EspalierException thrown =
+        assertThrows(type, () -> quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL));
+    for (String part : parts) {
+      assertTrue(thrown.getMessage().contains(part), thrown.getMessage());
+    }
+  }
+
+  private static QuantizedMatrix quantize(
+      Case given, ScalarTiles tiles, LinearAlgebra algebra, Parallel parallel) {
+    MatrixQuantizer quantizer = new MatrixQuantizer(algebra, (TileQuantizer) tiles, parallel);
+    RotatedHessian hessian =
+        quantizer.rotate(NAME, given.hessian, given.right, RotatedHessian.DEFAULT_DAMPING);
+    return quantizer.quantize(
+        NAME,
+        given.weights,
+        hessian,
+        given.left,
+        tiles.packing(given.weights.rows(), given.weights.columns()));
+  }
+
+  /** A matrix with correlated inputs. */
+  private record Case(FloatMatrix weights, FloatMatrix hessian, float[] left, float[] right) {
+    static Case random(int m, int n, long seed) {
+      Random random = new Random(seed);
+      FloatMatrix weights = FloatMatrix.zeros(m, n);
+      for (int i = 0; i < m * n; i++) {
+        weights.values()[i] = (float) (0.05 * random.nextGaussian());
+      }
+      int tokens = 2 * n;
+      FloatMatrix inputs = FloatMatrix.zeros(tokens, n);
+      for (int t = 0; t < tokens; t++) {
+        double common = random.nextGaussian();
+        for (int j = 0; j < n; j++) {
+          double own = random.nextGaussian() / (1 + j % 16);
+          inputs.values()[t * n + j] = (float) ((own + 0.3 * common) / Math.sqrt(tokens));
+        }
+      }
+      FloatMatrix hessian = FloatMatrix.zeros(n, n);
+      PlainAlgebra algebra = new PlainAlgebra();
+      algebra.addGram(inputs, hessian, Parallel.SERIAL);
+      algebra.mirror(hessian, Parallel.SERIAL);
+      return new Case(
+          weights,
+          hessian,
+          SignVectors.of(seed, "left", 0, m),
+          SignVectors.of(seed, "right", 0, n));
+    }
+  }
+}
