@@ -3,9 +3,11 @@ module org.espalier.launcher {
   requires com.google.common; // Guice, an automatic module, brings neither this along
   requires com.google.guice;
   requires info.picocli;
+  requires java.logging;
   requires jakarta.inject; // nor this
   requires org.espalier.api;
   requires org.espalier.runtime;
+  requires org.espalier.server;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
 

@@ -23,6 +23,7 @@ public final class Product {
           "backend-cuda",
           "backend-offload",
           "runtime",
+          "server",
           "testkit",
           "launcher");
 

@@ -88,7 +88,6 @@ class ProgramTest {
         misuse("--qtip-expert-offload is not supported", "completion", "--qtip-expert-offload"),
         misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
         misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
-        misuse("'serve' is not supported", "serve", "-m", "x"),
         misuse("'perplexity' is not supported", "perplexity", "-f", "x"),
         misuse("'quantize' is not supported", "quantize"));
   }

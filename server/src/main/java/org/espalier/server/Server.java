@@ -106,11 +106,12 @@ public final class Server implements AutoCloseable {
             options.waitingTime(),
             options.generationTime());
     Offer<ChatTemplate> chat = chat(model);
+    String file = model.artifact().path().getFileName().toString();
     service.set(
         Optional.of(
             new Service(
-                options.name(),
-                model.artifact().path().getFileName().toString(),
+                options.name().orElseGet(() -> file.replaceFirst("\\.[A-Za-z]+$", "")),
+                file,
                 served,
                 new Scheduler(served, limits, routing, counters),
                 options.parallel(),
@@ -191,13 +192,18 @@ public final class Server implements AutoCloseable {
   }
 
   /**
-   * Refuses new work from now on, and waits until what has begun is done.
+   * Ends in an orderly way: refuses new work from now on, waits until what has begun is done, and
+   * closes.
    *
-   * @return whether it was done in time
+   * @return whether everything was done in time
    */
-  public boolean drain(Duration patience) throws InterruptedException {
-    Optional<Service> serving = service.get();
-    return serving.isEmpty() || serving.get().scheduler().drain(patience);
+  public boolean stop(Duration patience) throws InterruptedException {
+    try {
+      Optional<Service> serving = service.get();
+      return serving.isEmpty() || serving.get().scheduler().drain(patience);
+    } finally {
+      close();
+    }
   }
 
   /** Ends everything, now. The model may be closed afterwards. */

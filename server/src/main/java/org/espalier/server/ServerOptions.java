@@ -10,7 +10,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
  *
  * @param address and port to listen on; port 0 takes any that is free
  * @param apiKey that clients must give, if any
- * @param name by which clients know the model
+ * @param name by which clients know the model; empty: its file's, without the ending
  * @param contextLength positions of each text, prompt included; 0: the model's own
  * @param parallel texts that are generated at the same time
  * @param waiting requests that may wait for their turn
@@ -24,7 +24,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
 public record ServerOptions(
     InetSocketAddress address,
     Optional<String> apiKey,
-    String name,
+    Optional<String> name,
     int contextLength,
     int parallel,
     int waiting,

@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     versionProvider = EspalierCommand.Version.class,
     subcommands = {
       CompletionCommand.class,
+      ServeCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
       InspectCommand.class,

@@ -32,8 +32,6 @@ public final class LaterWork {
 
   private static final Map<String, String> COMMANDS =
       Map.ofEntries(
-          Map.entry("serve", "serve over HTTP"),
-          Map.entry("server", "serve over HTTP"),
           Map.entry("chat", "converse"),
           Map.entry("models", "download models"),
           Map.entry("quantize", "make 2-bit models"),

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
@@ -38,6 +39,13 @@ final class ModelOpening {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
         path(flags), providers, computation.modelOptions(flags, threads), console::note);
+  }
+
+  /** Opens the whole model under the eyes of an observer. */
+  Model model(ModelFlags flags, BackendFlags backend, Observer observer) {
+    Providers providers = discovery.find(flags.excluded());
+    return Model.open(
+        path(flags), providers, backend.modelOptions(flags).observedBy(observer), console::note);
   }
 
   /** Reads the tokenizer alone; the file needs no weights for that. */

@@ -1,14 +1,25 @@
 package org.espalier.server.http;
 
+import io.helidon.common.buffers.DataReader;
 import io.helidon.common.socket.HelidonSocket;
+import io.helidon.webserver.CloseConnectionException;
 import java.io.UncheckedIOException;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * One client's connection, and what it is doing. Whatever it does is given a limited time: a client
  * that sends too slowly, reads too slowly or says nothing at all is cut off from another thread.
+ *
+ * <p>While an answer is worked out, another thread reads ahead: the next request, if the client
+ * sends it already, or the end, if the client has gone away.
  */
 public final class Connection {
   private final HelidonSocket socket;
+  private final DataReader begun;
+  private Optional<CompletableFuture<byte[]>> ahead = Optional.empty();
+  private volatile boolean gone;
   private volatile Doing doing = Doing.WAITING;
   private volatile long since = System.nanoTime();
 
@@ -24,8 +35,14 @@ public final class Connection {
     WRITING
   }
 
-  Connection(HelidonSocket socket) {
+  /**
+   * A connection.
+   *
+   * @param begun may hold bytes that were read before
+   */
+  Connection(HelidonSocket socket, DataReader begun) {
     this.socket = socket;
+    this.begun = begun;
   }
 
   void begin(Doing what) {
@@ -41,18 +58,63 @@ public final class Connection {
     return since;
   }
 
+  /** The next bytes that the client sends, at least one. */
+  byte[] read() {
+    if (begun.available() > 0) {
+      return begun.readBytes(begun.available());
+    }
+    if (ahead.isEmpty()) {
+      return receive();
+    }
+    CompletableFuture<byte[]> reading = ahead.get();
+    ahead = Optional.empty();
+    try {
+      return reading.join();
+    } catch (CompletionException e) {
+      throw new CloseConnectionException("the client has gone away", e);
+    }
+  }
+
+  private byte[] receive() {
+    byte[] received;
+    try {
+      received = socket.get();
+    } catch (UncheckedIOException e) {
+      gone = true;
+      throw new CloseConnectionException("the client has gone away", e);
+    }
+    if (received == null) {
+      gone = true;
+      throw new CloseConnectionException("the client has gone away");
+    }
+    return received;
+  }
+
   /** From now on it is noticed when the client goes away, until the next request is read. */
   void watch() {
-    socket.idle();
+    if (ahead.isEmpty()) {
+      CompletableFuture<byte[]> reading = new CompletableFuture<>();
+      ahead = Optional.of(reading);
+      Thread.ofVirtual()
+          .name("watch")
+          .start(() -> {
+            try {
+              reading.complete(receive());
+            } catch (RuntimeException e) {
+              reading.completeExceptionally(e);
+            }
+          });
+    }
   }
 
   /** Whether the client was seen to have gone away. */
   boolean isGone() {
-    return !socket.isConnected();
+    return gone;
   }
 
   /** Ends it from any thread. */
   void cut() {
+    gone = true;
     try {
       socket.close();
     } catch (UncheckedIOException _) {

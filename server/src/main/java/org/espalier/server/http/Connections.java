@@ -1,20 +1,29 @@
 package org.espalier.server.http;
 
 import io.helidon.common.buffers.BufferData;
+import io.helidon.common.buffers.DataReader;
+import io.helidon.common.buffers.DataWriter;
 import io.helidon.common.concurrency.limits.Limit;
+import io.helidon.common.socket.HelidonSocket;
+import io.helidon.common.socket.PeerInfo;
 import io.helidon.common.task.InterruptableTask;
 import io.helidon.webserver.ConnectionContext;
+import io.helidon.webserver.ListenerContext;
+import io.helidon.webserver.ProxyProtocolData;
+import io.helidon.webserver.Router;
 import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.helidon.webserver.spi.ServerConnection;
 import io.helidon.webserver.spi.ServerConnectionSelector;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
 
 /**
  * The open connections. Stands between the stack and its HTTP/1.1 implementation, so that a handler
- * can find the connection that its request came in on.
+ * can find the connection that its request came in on, and what it reads goes through it.
  */
 final class Connections implements ServerConnectionSelector, AutoCloseable {
   /** The connection of the request that is being handled. */
@@ -89,7 +98,8 @@ final class Connections implements ServerConnectionSelector, AutoCloseable {
 
   @Override
   public ServerConnection connection(ConnectionContext context) {
-    return new Registered(http.connection(context), new Connection(context.serverSocket()));
+    Connection connection = new Connection(context.serverSocket(), context.dataReader());
+    return new Registered(http.connection(new ReadThrough(context, connection)), connection);
   }
 
   /** Known as long as it is handled. */
@@ -129,6 +139,77 @@ final class Connections implements ServerConnectionSelector, AutoCloseable {
     @Override
     public void close(boolean interrupt) {
       http.close(interrupt);
+    }
+  }
+
+  /** The stack's own context, except that it reads through our connection. */
+  private static final class ReadThrough implements ConnectionContext {
+    private final ConnectionContext context;
+    private final DataReader reader;
+
+    ReadThrough(ConnectionContext context, Connection connection) {
+      this.context = context;
+      this.reader = DataReader.create(connection::read);
+    }
+
+    @Override
+    public DataReader dataReader() {
+      return reader;
+    }
+
+    @Override
+    public ListenerContext listenerContext() {
+      return context.listenerContext();
+    }
+
+    @Override
+    public ExecutorService executor() {
+      return context.executor();
+    }
+
+    @Override
+    public DataWriter dataWriter() {
+      return context.dataWriter();
+    }
+
+    @Override
+    public Router router() {
+      return context.router();
+    }
+
+    @Override
+    public Optional<ProxyProtocolData> proxyProtocolData() {
+      return context.proxyProtocolData();
+    }
+
+    @Override
+    public HelidonSocket serverSocket() {
+      return context.serverSocket();
+    }
+
+    @Override
+    public PeerInfo remotePeer() {
+      return context.remotePeer();
+    }
+
+    @Override
+    public PeerInfo localPeer() {
+      return context.localPeer();
+    }
+
+    @Override
+    public boolean isSecure() {
+      return context.isSecure();
+    }
+
+    @Override
+    public String socketId() {
+      return context.socketId();
+    }
+
+    @Override
+    public String childSocketId() {
+      return context.childSocketId();
     }
   }
 }

@@ -17,7 +17,6 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.StandardSocketOptions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -29,9 +28,6 @@ import org.jspecify.annotations.Nullable;
 /** Listens, and hands requests to endpoints. Every connection has a virtual thread. */
 public final class HttpListener implements AutoCloseable {
   private static final Logger LOG = System.getLogger(HttpListener.class.getName());
-
-  /** Longer than any answer takes: what it would cut off is cut off by {@link Connections}. */
-  private static final Duration FOREVER = Duration.ofHours(24);
 
   private static final int MOST_HEADER_BYTES = 16 << 10;
   private static final int MOST_CONNECTIONS = 2048;
@@ -91,12 +87,7 @@ public final class HttpListener implements AutoCloseable {
         .protocolsDiscoverServices(false)
         .featuresDiscoverServices(false)
         .addConnectionSelector(connections)
-        .connectionOptions(options ->
-            options
-                .readTimeout(FOREVER)
-                .tcpNoDelay(true)
-                .putSocketOption(StandardSocketOptions.SO_KEEPALIVE, true))
-        .useNio(false) // the other kind of socket does not notice that a client goes away
+        .connectionOptions(options -> options.tcpNoDelay(true).socketKeepAlive(true))
         .maxTcpConnections(MOST_CONNECTIONS)
         .maxPayloadSize(settings.largestBody())
         .shutdownGracePeriod(Duration.ofSeconds(1))
@@ -153,6 +144,8 @@ public final class HttpListener implements AutoCloseable {
       path.endpoint().handle(exchange);
     } catch (ClientGone gone) {
       throw new CloseConnectionException("the client has gone away", gone);
+    } catch (CloseConnectionException close) {
+      throw close;
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
       throw new CloseConnectionException("the server ends");
