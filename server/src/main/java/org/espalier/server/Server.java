@@ -187,6 +187,7 @@ public final class Server implements AutoCloseable {
             counters,
             service.get().map(found -> found.scheduler().waiting()).orElse(0),
             listener.connections(),
+            listener.inProgress(),
             listener.answers());
     exchange.send(200, Metrics.CONTENT_TYPE, text.getBytes(StandardCharsets.UTF_8), Map.of());
   }
@@ -199,8 +200,12 @@ public final class Server implements AutoCloseable {
    */
   public boolean stop(Duration patience) throws InterruptedException {
     try {
+      long start = System.nanoTime();
       Optional<Service> serving = service.get();
-      return serving.isEmpty() || serving.get().scheduler().drain(patience);
+      boolean done = serving.isEmpty() || serving.get().scheduler().drain(patience);
+      // What was generated still has to reach those who asked for it.
+      Duration left = patience.minusNanos(System.nanoTime() - start);
+      return done && listener.awaitQuiet(left);
     } finally {
       close();
     }

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class HttpListener implements AutoCloseable {
   private static final Logger LOG = System.getLogger(HttpListener.class.getName());
 
+  private static final Duration ROUND = Duration.ofMillis(10);
   private static final int MOST_HEADER_BYTES = 16 << 10;
   private static final int MOST_CONNECTIONS = 2048;
 
@@ -36,6 +38,7 @@ public final class HttpListener implements AutoCloseable {
   private final Access access;
   private final Connections connections;
   private final WebServer server;
+  private final AtomicInteger inProgress = new AtomicInteger();
   private final Map<Integer, LongAdder> answers = new ConcurrentHashMap<>();
 
   /**
@@ -138,6 +141,7 @@ public final class HttpListener implements AutoCloseable {
   private void answer(ServerRequest request, ServerResponse response, Path path) {
     Connection connection = Connections.CURRENT.get();
     connection.begin(Connection.Doing.WORKING);
+    inProgress.incrementAndGet();
     Exchange exchange = new Exchange(request, response, connection, settings.largestBody());
     try {
       access.check(request, path.needsKey());
@@ -153,6 +157,7 @@ public final class HttpListener implements AutoCloseable {
       fail(exchange, failure);
     } finally {
       count(exchange.status());
+      inProgress.decrementAndGet();
       connection.begin(Connection.Doing.WAITING);
     }
   }
@@ -217,6 +222,23 @@ public final class HttpListener implements AutoCloseable {
   /** Open connections. */
   public int connections() {
     return connections.size();
+  }
+
+  /** Requests that are being answered. */
+  public int inProgress() {
+    return inProgress.get();
+  }
+
+  /** Waits until nothing is being answered, or there is no more patience. */
+  public boolean awaitQuiet(Duration patience) throws InterruptedException {
+    long end = System.nanoTime() + patience.toNanos();
+    while (inProgress.get() > 0) {
+      if (System.nanoTime() - end > 0) {
+        return false;
+      }
+      Thread.sleep(ROUND);
+    }
+    return true;
   }
 
   /** How many answers there were, by status; 0 counts those that nobody waited for. */

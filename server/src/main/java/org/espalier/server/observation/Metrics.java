@@ -24,10 +24,15 @@ public final class Metrics {
    *
    * @param waiting submissions in the line
    * @param connections open
+   * @param inProgress requests being answered
    * @param answers by status; 0 for those that nobody waited for
    */
   public static String text(
-      Counters counters, int waiting, int connections, Map<Integer, LongAdder> answers) {
+      Counters counters,
+      int waiting,
+      int connections,
+      int inProgress,
+      Map<Integer, LongAdder> answers) {
     Metrics metrics = new Metrics();
     metrics.counter("prompt_tokens_total", "Prompt tokens read", counters.promptTokens.sum());
     metrics.counter(
@@ -45,6 +50,7 @@ public final class Metrics {
     metrics.gauge("sessions_kept", "Sessions kept for reuse", counters.kept());
     metrics.gauge("cache_positions", "Positions filled or reserved", counters.positions());
     metrics.gauge("connections_open", "Open connections", connections);
+    metrics.gauge("http_requests_active", "Requests being answered", inProgress);
     metrics.answers(answers);
     metrics.process();
     return metrics.text.toString();
