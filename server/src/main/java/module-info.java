@@ -11,6 +11,7 @@ module org.espalier.server {
   requires io.helidon.common.task;
   requires io.helidon.http;
   requires io.helidon.webserver;
+  requires java.net.http;
   requires static org.jspecify;
   requires tools.jackson.core;
   requires tools.jackson.databind;

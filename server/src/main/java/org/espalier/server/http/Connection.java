@@ -6,7 +6,7 @@ import io.helidon.webserver.CloseConnectionException;
 import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 
 /**
  * One client's connection, and what it is doing. Whatever it does is given a limited time: a client
@@ -69,9 +69,12 @@ public final class Connection {
     CompletableFuture<byte[]> reading = ahead.get();
     ahead = Optional.empty();
     try {
-      return reading.join();
-    } catch (CompletionException e) {
+      return reading.get();
+    } catch (ExecutionException e) {
       throw new CloseConnectionException("the client has gone away", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CloseConnectionException("the server ends", e);
     }
   }
 

@@ -1,5 +1,7 @@
 package org.espalier.server.http;
 
+import io.helidon.common.socket.SocketWriterException;
+import io.helidon.webserver.CloseConnectionException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -46,7 +48,10 @@ public final class EventStream implements AutoCloseable {
     try {
       out.write(bytes);
       out.flush();
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException
+        | UncheckedIOException
+        | CloseConnectionException
+        | SocketWriterException e) {
       throw new ClientGone(e);
     } finally {
       connection.begin(Connection.Doing.WORKING);
@@ -59,7 +64,10 @@ public final class EventStream implements AutoCloseable {
     connection.begin(Connection.Doing.WRITING);
     try {
       out.close();
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException
+        | UncheckedIOException
+        | CloseConnectionException
+        | SocketWriterException e) {
       throw new ClientGone(e);
     } finally {
       connection.begin(Connection.Doing.WORKING);

@@ -1,8 +1,11 @@
 package org.espalier.server.http;
 
+import io.helidon.common.socket.SocketWriterException;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
+import io.helidon.http.RequestException;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
@@ -40,15 +43,27 @@ public final class Exchange {
     try (InputStream in = request.content().inputStream()) {
       byte[] body = in.readNBytes(largestBody + 1);
       if (body.length > largestBody) {
-        throw HttpFailure.of(
-            413, "the body is larger than the limit of %,d bytes".formatted(largestBody));
+        throw tooLarge();
       }
       return body;
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException | UncheckedIOException | CloseConnectionException e) {
       throw new ClientGone(e);
+    } catch (RequestException e) {
+      response.header(HeaderValues.CONNECTION_CLOSE);
+      throw e.status().code() == 413
+          ? tooLarge()
+          : HttpFailure.of(e.status().code(), "the body could not be read: " + e.getMessage());
+    } catch (IllegalArgumentException e) {
+      response.header(HeaderValues.CONNECTION_CLOSE); // who knows what follows
+      throw HttpFailure.badRequest("the body's chunks are malformed: " + e.getMessage());
     } finally {
       connection.begin(Connection.Doing.WORKING);
     }
+  }
+
+  private HttpFailure tooLarge() {
+    return HttpFailure.of(
+        413, "the body is larger than the limit of %,d bytes".formatted(largestBody));
   }
 
   /** Notices from now on when the client goes away. The body must have been read. */
@@ -85,7 +100,7 @@ public final class Exchange {
     connection.begin(Connection.Doing.WRITING);
     try {
       response.send(body);
-    } catch (UncheckedIOException e) {
+    } catch (UncheckedIOException | CloseConnectionException | SocketWriterException e) {
       throw new ClientGone(e);
     } finally {
       connection.begin(Connection.Doing.WORKING);

@@ -12,11 +12,14 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.helidon.webserver.http1.Http1Config;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.SocketException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -64,23 +67,26 @@ public final class HttpListener implements AutoCloseable {
     this.connections = new Connections(http, settings.patience());
     this.server = build(routing(paths));
     try {
+      requireFree(settings.address());
       server.start();
-    } catch (RuntimeException e) {
+      if (!server.isRunning()) {
+        throw new SocketException("it was refused");
+      }
+    } catch (IOException e) {
       connections.close();
       throw new DeviceFailure(
           "cannot listen on %s, port %d: %s"
               .formatted(
-                  settings.address().getHostString(), settings.address().getPort(), rootMessage(e)),
+                  settings.address().getHostString(), settings.address().getPort(), e.getMessage()),
           e);
     }
   }
 
-  private static String rootMessage(Throwable thrown) {
-    Throwable root = thrown;
-    while (root.getCause() != null) {
-      root = root.getCause();
+  /** The stack itself would log why it cannot listen, and not tell us. */
+  private static void requireFree(InetSocketAddress address) throws IOException {
+    try (ServerSocket probe = new ServerSocket()) {
+      probe.bind(address);
     }
-    return String.valueOf(root.getMessage());
   }
 
   private WebServer build(HttpRouting.Builder routing) {
@@ -196,7 +202,9 @@ public final class HttpListener implements AutoCloseable {
               @Nullable String message) {
             count(status.code());
             HttpFailure failure =
-                HttpFailure.of(status.code(), message == null ? status.reasonPhrase() : message);
+                HttpFailure.of(
+                    status.code(),
+                    message == null || message.isBlank() ? status.reasonPhrase() : message);
             return TransportResponse.builder()
                 .status(status)
                 .headers(headers)
