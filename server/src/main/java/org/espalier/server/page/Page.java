@@ -31,6 +31,7 @@ public final class Page {
         file("/page.css", "page.css", "text/css; charset=utf-8"),
         file("/page.js", "page.js", "text/javascript; charset=utf-8"),
         file("/stream.js", "stream.js", "text/javascript; charset=utf-8"),
+        file("/tokens.js", "tokens.js", "text/javascript; charset=utf-8"),
         file("/experts.js", "experts.js", "text/javascript; charset=utf-8"),
         file("/favicon.svg", "favicon.svg", "image/svg+xml"));
   }
