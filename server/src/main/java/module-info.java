@@ -17,4 +17,5 @@ module org.espalier.server {
   requires tools.jackson.databind;
 
   exports org.espalier.server;
+  exports org.espalier.server.load;
 }

@@ -611,6 +611,25 @@ class ServerTest {
     assertTrue(answer.isEmpty() || answer.startsWith("HTTP/1.1 4"), answer);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "PUT /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        "POST /tokenize HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        "\u00ff\u0001 / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        "POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n{}",
+      })
+  void aConnectionThatIsToBeClosedIsClosed(String request) throws IOException {
+    try (Socket socket = new Socket("127.0.0.1", server.address().getPort())) {
+      socket.setSoTimeout(10_000);
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(answer.matches("(?s)HTTP/1.1 [24].*Connection: close\r\n.*}"), answer);
+    }
+  }
+
   @Test
   void tooManyRequestsAreSentAwayForAWhile() throws InterruptedException {
     start(options(Optional.empty(), 1, 1, Optional.empty()));

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       CompletionCommand.class,
       ServeCommand.class,
+      ServeLoadCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,
       InspectCommand.class,

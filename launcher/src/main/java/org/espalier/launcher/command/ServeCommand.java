@@ -44,7 +44,10 @@ import picocli.CommandLine.Mixin;
       "  espalier serve -m model.gguf --host 0.0.0.0 --api-key-file key.txt"
     })
 final class ServeCommand implements Callable<Integer> {
-  /** Says at every start what nobody asked; a field, because loggers are forgotten otherwise. */
+  /**
+   * Greets at every start and warns of every malformed request; a field, because loggers are
+   * forgotten otherwise.
+   */
   private static final Logger HTTP_STACK = Logger.getLogger("io.helidon");
 
   /** For closing sockets and memory after the last text. */
@@ -77,7 +80,7 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    HTTP_STACK.setLevel(Level.WARNING);
+    HTTP_STACK.setLevel(Level.SEVERE);
     ServerOptions options = flags.options();
     accepted.mention(console);
     try (Server server = Server.start(options)) {

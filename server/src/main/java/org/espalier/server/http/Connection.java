@@ -7,6 +7,8 @@ import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * One client's connection, and what it is doing. Whatever it does is given a limited time: a client
@@ -16,6 +18,9 @@ import java.util.concurrent.ExecutionException;
  * sends it already, or the end, if the client has gone away.
  */
 public final class Connection {
+  private static final long MOST_DRAINED = 1 << 20;
+  private static final long LONGEST_PAUSE_MILLIS = 300;
+
   private final HelidonSocket socket;
   private final DataReader begun;
   private Optional<CompletableFuture<byte[]>> ahead = Optional.empty();
@@ -91,6 +96,26 @@ public final class Connection {
       throw new CloseConnectionException("the client has gone away");
     }
     return received;
+  }
+
+  /**
+   * Reads on for a moment without looking. If a connection is closed while something unread
+   * arrives, the client may never see the answer.
+   */
+  void drain() {
+    try {
+      long read = 0;
+      while (read < MOST_DRAINED) {
+        watch();
+        CompletableFuture<byte[]> reading = ahead.orElseThrow();
+        read += reading.get(LONGEST_PAUSE_MILLIS, TimeUnit.MILLISECONDS).length;
+        ahead = Optional.empty();
+      }
+    } catch (TimeoutException | ExecutionException _) {
+      // nothing more comes
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** From now on it is noticed when the client goes away, until the next request is read. */

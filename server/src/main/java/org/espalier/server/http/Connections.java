@@ -119,6 +119,7 @@ final class Connections implements ServerConnectionSelector, AutoCloseable {
         ScopedValue.where(CURRENT, connection)
             .<Void, InterruptedException>call(() -> {
               http.handle(limit);
+              connection.drain(); // it was refused before its end, perhaps
               return null;
             });
       } finally {

@@ -23,6 +23,7 @@ public final class Exchange {
   private final ServerResponse response;
   private final Connection connection;
   private final int largestBody;
+  private boolean bodyRead;
   private boolean started;
   private int status;
 
@@ -42,6 +43,7 @@ public final class Exchange {
     connection.begin(Connection.Doing.READING);
     try (InputStream in = request.content().inputStream()) {
       byte[] body = in.readNBytes(largestBody + 1);
+      bodyRead = body.length <= largestBody;
       if (body.length > largestBody) {
         throw tooLarge();
       }
@@ -139,6 +141,17 @@ public final class Exchange {
   /** Whether the status is on its way and cannot be changed. */
   boolean hasStarted() {
     return started;
+  }
+
+  /** Whether the connection is not to be used again. */
+  boolean endsConnection() {
+    return request.headers().containsToken(HeaderValues.CONNECTION_CLOSE)
+        || response.headers().containsToken(HeaderValues.CONNECTION_CLOSE);
+  }
+
+  /** Whether there may be a rest of the request that nobody has read. */
+  boolean hasUnreadBody() {
+    return !bodyRead && request.content().hasEntity();
   }
 
   int status() {

@@ -34,6 +34,7 @@ public final class HttpListener implements AutoCloseable {
   private static final Logger LOG = System.getLogger(HttpListener.class.getName());
 
   private static final Duration ROUND = Duration.ofMillis(10);
+  private static final Status MALFORMED = Status.BAD_REQUEST_400;
   private static final int MOST_HEADER_BYTES = 16 << 10;
   private static final int MOST_CONNECTIONS = 2048;
 
@@ -166,6 +167,13 @@ public final class HttpListener implements AutoCloseable {
       inProgress.decrementAndGet();
       connection.begin(Connection.Doing.WAITING);
     }
+    // The stack says so and leaves the closing to the client, who may wait for it.
+    if (exchange.endsConnection()) {
+      if (exchange.hasUnreadBody()) {
+        connection.drain();
+      }
+      throw new CloseConnectionException("as was said");
+    }
   }
 
   private void fail(Exchange exchange, RuntimeException thrown) {
@@ -200,13 +208,16 @@ public final class HttpListener implements AutoCloseable {
               Status status,
               ServerResponseHeaders headers,
               @Nullable String message) {
-            count(status.code());
+            // Nothing of ours has seen the request yet: what is wrong with it is the client's
+            // doing.
+            Status told = status.code() < 500 || status.code() == 503 ? status : MALFORMED;
+            count(told.code());
             HttpFailure failure =
                 HttpFailure.of(
-                    status.code(),
-                    message == null || message.isBlank() ? status.reasonPhrase() : message);
+                    told.code(),
+                    message == null || message.isBlank() ? told.reasonPhrase() : message);
             return TransportResponse.builder()
-                .status(status)
+                .status(told)
                 .headers(headers)
                 .header(HeaderNames.CONTENT_TYPE, "application/json")
                 .entity(Json.write(Json.error(failure)))
