@@ -28,6 +28,21 @@ public abstract sealed class EspalierException extends RuntimeException {
     }
   }
 
+  /** A file of data (texts, questions, saved results) is at fault, not the model. */
+  public static final class MalformedData extends EspalierException {
+    private static final long serialVersionUID = 1L;
+
+    /** Names the file, the line or row in it and what is wrong there. */
+    public MalformedData(String message) {
+      super(message, null);
+    }
+
+    /** As above, with the exception that revealed it. */
+    public MalformedData(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
   /** The file may be fine, but no provider that is present can do this. A plugin may help. */
   public static final class Unsupported extends EspalierException {
     private static final long serialVersionUID = 1L;

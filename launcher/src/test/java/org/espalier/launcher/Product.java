@@ -18,12 +18,14 @@ public final class Product {
           "format-gguf",
           "format-safetensors",
           "codec-qtip",
+          "codec-ggml",
           "arch-olmoe",
           "backend-cpu",
           "backend-cuda",
           "backend-offload",
           "runtime",
           "server",
+          "datasets",
           "testkit",
           "launcher");
 

@@ -35,6 +35,7 @@ class ProgramTest {
   @ValueSource(
       strings = {
         "completion",
+        "chat",
         "tokenize",
         "logits",
         "inspect",
@@ -43,7 +44,11 @@ class ProgramTest {
         "repair",
         "convert",
         "synthesize",
-        "bench"
+        "bench",
+        "perplexity",
+        "evaluate",
+        "compare",
+        "routing"
       })
   void everyCommandHasHelpWithAnExample(String command) {
     assertEquals(ExitCode.OK, run(command, "--help"));
@@ -88,8 +93,12 @@ class ProgramTest {
         misuse("--qtip-expert-offload is not supported", "completion", "--qtip-expert-offload"),
         misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
         misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
-        misuse("'perplexity' is not supported", "perplexity", "-f", "x"),
-        misuse("'quantize' is not supported", "quantize"));
+        misuse("there is no file x", "perplexity", "-f", "x"),
+        misuse("neither llama nor hf", "perplexity", "-f", "x", "--protocol", "gpt"),
+        misuse("Missing required", "perplexity", "-m", "x"),
+        misuse("there is no task 'x'", "evaluate", "--task", "x", "--data", "y"),
+        misuse("Missing required", "compare", "-f", "x"),
+        misuse("Missing required", "quantize"));
   }
 
   private static Arguments misuse(String expected, String... arguments) {

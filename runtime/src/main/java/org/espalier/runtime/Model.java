@@ -39,6 +39,7 @@ public final class Model implements AutoCloseable {
   private final Duration loadTime;
   private final Consumer<String> notices;
   private final Resources resources;
+  private final PassOrder order;
 
   private Model(
       ModelArtifact artifact,
@@ -54,6 +55,7 @@ public final class Model implements AutoCloseable {
     this.plan = plan;
     this.tokenizer = tokenizer;
     this.compiled = compiled;
+    this.order = new PassOrder(compiled.executable());
     this.batch = batch;
     this.precision = precision;
     this.loadTime = loadTime;
@@ -133,7 +135,7 @@ public final class Model implements AutoCloseable {
 
   /** Its compiled plan. */
   public Executable executable() {
-    return compiled.executable();
+    return order;
   }
 
   /** Most positions per forward pass. */
@@ -167,8 +169,9 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * Begins a sequence. Its key–value cache holds F32 where the model was opened as {@link
-   * Precision#EXACT} and F16 otherwise.
+   * Begins a sequence, independent of all others: what a pass returns is valid until the next pass
+   * of the same session, whatever other sessions do meanwhile. Its key–value cache holds F32 where
+   * the model was opened as {@link Precision#EXACT} and F16 otherwise.
    *
    * @param contextLength positions; 0 means the model's own. More than the model was trained for is
    *     allowed, as in llama.cpp's tools, with a notice
@@ -190,7 +193,7 @@ public final class Model implements AutoCloseable {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return executable().open(new SessionOptions(positions, cacheType));
+    return order.open(new SessionOptions(positions, cacheType));
   }
 
   /** Releases everything. Closing twice does nothing more. */

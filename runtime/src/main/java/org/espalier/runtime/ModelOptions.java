@@ -59,4 +59,47 @@ public record ModelOptions(
     return new ModelOptions(
         backend, precision, threads, batch, compatibility, overrides, settings, newObserver);
   }
+
+  /** The best backend, fast arithmetic, passes of 512 tokens, nothing overridden. */
+  public static ModelOptions of(int threads) {
+    return new ModelOptions(
+        Optional.empty(),
+        Precision.FAST,
+        threads,
+        512,
+        TokenizerCompatibility.HUGGING_FACE,
+        Map.of(),
+        Map.of());
+  }
+
+  /** This, but on a named backend. */
+  public ModelOptions withBackend(String name) {
+    return new ModelOptions(
+        Optional.of(new BackendId(name)),
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer);
+  }
+
+  /** This, but with other metadata in place of the file's. */
+  public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
+    return new ModelOptions(
+        backend, precision, threads, batch, compatibility, entries, settings, observer);
+  }
+
+  /** This, but with other arithmetic. */
+  public ModelOptions withPrecision(Precision other) {
+    return new ModelOptions(
+        backend, other, threads, batch, compatibility, overrides, settings, observer);
+  }
+
+  /** This, but with so many workers. */
+  public ModelOptions withThreads(int count) {
+    return new ModelOptions(
+        backend, precision, count, batch, compatibility, overrides, settings, observer);
+  }
 }

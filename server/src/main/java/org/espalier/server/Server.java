@@ -10,12 +10,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
 import org.espalier.runtime.Model;
-import org.espalier.runtime.chat.ChatTemplate;
+import org.espalier.runtime.chat.ChatForm;
 import org.espalier.server.http.Exchange;
 import org.espalier.server.http.HttpFailure;
 import org.espalier.server.http.HttpListener;
@@ -105,7 +106,7 @@ public final class Server implements AutoCloseable {
             positions(model, served.contextLength()),
             options.waitingTime(),
             options.generationTime());
-    Offer<ChatTemplate> chat = chat(model);
+    Offer<ChatForm> chat = chat(model);
     String file = model.artifact().path().getFileName().toString();
     service.set(
         Optional.of(
@@ -119,13 +120,16 @@ public final class Server implements AutoCloseable {
                 Instant.now())));
   }
 
-  private Offer<ChatTemplate> chat(Model model) {
-    if (options.chatTemplate().isPresent()) {
-      Offer<ChatTemplate> named = ChatTemplate.named(options.chatTemplate().get());
-      named.orElseThrow(InvalidRequest::new);
-      return named;
+  private Offer<ChatForm> chat(Model model) {
+    try {
+      return Offer.accepted(
+          options
+              .chatTemplate()
+              .map(ChatForm::named)
+              .orElseGet(() -> ChatForm.of(model.metadata())));
+    } catch (Unsupported reason) {
+      return Offer.declined(String.valueOf(reason.getMessage()));
     }
-    return ChatTemplate.of(model.metadata());
   }
 
   private long positions(Model model, int contextLength) {

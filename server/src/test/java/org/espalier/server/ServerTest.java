@@ -461,7 +461,25 @@ class ServerTest {
         new FakeModel(CONTEXT)
             .with(
                 "tokenizer.chat_template",
-                "{{ '<|user|>\\n' }}{{ '<|assistant|>\\n' }}{{ eos_token }}");
+                """
+                {{ bos_token }}
+                {%- for message in messages -%}
+                {%- if message['role'] == 'system' -%}
+                {{- '<|system|>\\n' + message['content'] + '\\n' -}}
+                {%- elif message['role'] == 'user' -%}
+                {{- '<|user|>\\n' + message['content'] + '\\n' -}}
+                {%- elif message['role'] == 'assistant' -%}
+                {%- if not loop.last -%}
+                {{- '<|assistant|>\\n' + message['content'] + eos_token + '\\n' -}}
+                {%- else -%}
+                {{- '<|assistant|>\\n' + message['content'] + eos_token -}}
+                {%- endif -%}
+                {%- endif -%}
+                {%- if loop.last and add_generation_prompt -%}
+                {{- '<|assistant|>\\n' -}}
+                {%- endif -%}
+                {%- endfor -%}\
+                """);
     start(options(Optional.empty(), 4, 100, Optional.empty()));
     List<ObjectNode> events =
         client.post("/v1/chat/completions", CONVERSATION + ", \"stream\": true}").events();

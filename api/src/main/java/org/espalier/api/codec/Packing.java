@@ -16,6 +16,11 @@ public interface Packing {
   /** The shape it was asked for. */
   LinearShape shape();
 
+  /** Version of the byte layout, as {@link org.espalier.api.linear.EncodedLinear#layout}. */
+  default int layout() {
+    return 0;
+  }
+
   /** Tiling of the core. */
   TileGrid grid();
 

@@ -77,24 +77,60 @@ final class CpuExecutable implements Executable {
     lock.lock();
     try {
       requireOpen();
-      List<CpuSession> sessions = check(steps);
-      reserve(steps, sessions);
+      long total = 0;
+      Set<Session> seen = new HashSet<>();
+      for (Step step : steps) {
+        CpuSession session = own(step.session());
+        check(session, step.input(), step.wanted());
+        if (!seen.add(session)) {
+          throw new InvalidRequest("a session can take only one step per pass");
+        }
+        total += step.input().count();
+      }
+      checkRows(total);
       pass.clear();
-      for (int i = 0; i < steps.size(); i++) {
-        enter(steps.get(i), sessions.get(i));
+      for (Step step : steps) {
+        enter(own(step.session()), step.input(), step.wanted());
       }
       stages.run();
       List<Rows> results = new ArrayList<>(steps.size());
       int first = 0;
-      for (int i = 0; i < steps.size(); i++) {
-        sessions.get(i).state().advance(steps.get(i).input().count());
-        results.add(new Result(first, steps.get(i).wanted()));
-        first += steps.get(i).wanted();
+      for (Step step : steps) {
+        results.add(finish(own(step.session()), step.input(), first, step.wanted()));
+        first += step.wanted();
       }
       return results;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** The common case of a single step, which allocates nothing. */
+  Rows forward(CpuSession session, Activations input, int wanted) {
+    lock.lock();
+    try {
+      requireOpen();
+      check(session, input, wanted);
+      checkRows(input.count());
+      pass.clear();
+      enter(session, input, wanted);
+      stages.run();
+      return finish(session, input, 0, wanted);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static Rows finish(CpuSession session, Activations input, int first, int wanted) {
+    session.state().advance(input.count());
+    return session.output().window(first, wanted);
+  }
+
+  private CpuSession own(Session session) {
+    if (session instanceof CpuSession mine && mine.executable() == this) {
+      return mine;
+    }
+    throw new InvalidRequest("a session can only be used with the model that opened it");
   }
 
   private void requireOpen() {
@@ -103,39 +139,27 @@ final class CpuExecutable implements Executable {
     }
   }
 
-  private List<CpuSession> check(List<Step> steps) {
-    List<CpuSession> sessions = new ArrayList<>(steps.size());
-    Set<Session> seen = new HashSet<>();
-    long total = 0;
-    for (Step step : steps) {
-      if (!(step.session() instanceof CpuSession session) || session.executable() != this) {
-        throw new InvalidRequest("a session can only be used with the model that opened it");
-      }
-      if (session.isClosed()) {
-        throw new InvalidRequest("the session is closed");
-      }
-      if (!seen.add(session)) {
-        throw new InvalidRequest("a session can take only one step per pass");
-      }
-      int count = step.input().count();
-      if (step.wanted() < 0 || step.wanted() > count) {
-        throw new InvalidRequest(
-            "%d outputs are wanted of %d positions".formatted(step.wanted(), count));
-      }
-      if (session.position() + (long) count > session.contextLength()) {
-        throw new InvalidRequest(
-            "%d more positions do not fit: the context of %d is filled up to %d"
-                .formatted(count, session.contextLength(), session.position()));
-      }
-      checkInput(step.input());
-      total += count;
-      sessions.add(session);
+  private void check(CpuSession session, Activations input, int wanted) {
+    if (session.isClosed()) {
+      throw new InvalidRequest("the session is closed");
     }
+    int count = input.count();
+    if (wanted < 0 || wanted > count) {
+      throw new InvalidRequest("%d outputs are wanted of %d positions".formatted(wanted, count));
+    }
+    if (session.position() + (long) count > session.contextLength()) {
+      throw new InvalidRequest(
+          "%d more positions do not fit: the context of %d is filled up to %d"
+              .formatted(count, session.contextLength(), session.position()));
+    }
+    checkInput(input);
+  }
+
+  private void checkRows(long total) {
     if (total > options.maximumRows()) {
       throw new InvalidRequest(
           "a pass takes at most %d positions, not %d".formatted(options.maximumRows(), total));
     }
-    return sessions;
   }
 
   private void checkInput(Activations input) {
@@ -163,29 +187,27 @@ final class CpuExecutable implements Executable {
     }
   }
 
-  private void reserve(List<Step> steps, List<CpuSession> sessions) {
-    for (int i = 0; i < steps.size(); i++) {
-      CpuSession session = sessions.get(i);
-      int length = session.position() + steps.get(i).input().count();
-      try {
-        session.state().reserve(length);
-      } catch (OutOfMemoryError e) {
-        throw new DeviceFailure(
-            "no memory is left for the key–value cache at position %d (%,d MiB of Java heap): use a shorter context or a larger -Xmx"
-                .formatted(length, Runtime.getRuntime().maxMemory() >> 20),
-            e);
+  private void enter(CpuSession session, Activations input, int wanted) {
+    int count = input.count();
+    int position = session.position();
+    reserve(session, position + count);
+    for (int i = 0; i < count; i++) {
+      int row = pass.add(session.state(), position + i, i >= count - wanted);
+      switch (input) {
+        case Activations.Tokens(int[] ids) -> pass.token(row, ids[i]);
+        case Rows rows -> rows.read(i, pass.residual(), row * plan.width());
       }
     }
   }
 
-  private void enter(Step step, CpuSession session) {
-    int count = step.input().count();
-    for (int i = 0; i < count; i++) {
-      int row = pass.add(session.state(), session.position() + i, i >= count - step.wanted());
-      switch (step.input()) {
-        case Activations.Tokens(int[] ids) -> pass.token(row, ids[i]);
-        case Rows rows -> rows.read(i, pass.residual(), row * plan.width());
-      }
+  private static void reserve(CpuSession session, int length) {
+    try {
+      session.state().reserve(length);
+    } catch (OutOfMemoryError e) {
+      throw new DeviceFailure(
+          "no memory is left for the key–value cache at position %d (%,d MiB of Java heap): use a shorter context or a larger -Xmx"
+              .formatted(length, Runtime.getRuntime().maxMemory() >> 20),
+          e);
     }
   }
 
@@ -194,14 +216,20 @@ final class CpuExecutable implements Executable {
     closed = true;
   }
 
-  /** A window on the last pass. */
-  private final class Result implements Rows {
-    private final int first;
-    private final int count;
+  /** A session's window on the last pass, which moves with each of its passes. */
+  Output newOutput() {
+    return new Output();
+  }
 
-    Result(int first, int count) {
-      this.first = first;
-      this.count = count;
+  /** Rows of the last pass that belong to one session. */
+  final class Output implements Rows {
+    private int first;
+    private int count;
+
+    private Output window(int newFirst, int newCount) {
+      first = newFirst;
+      count = newCount;
+      return this;
     }
 
     @Override

@@ -1,12 +1,10 @@
 package org.espalier.backend.cpu;
 
-import java.util.List;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
-import org.espalier.api.backend.Step;
 import org.espalier.backend.cpu.stage.SequenceState;
 
 /** One sequence on the CPU. */
@@ -14,12 +12,14 @@ final class CpuSession implements Session {
   private final CpuExecutable executable;
   private final int contextLength;
   private final SequenceState state;
+  private final CpuExecutable.Output output;
   private boolean closed;
 
   CpuSession(CpuExecutable executable, SessionOptions options, SequenceState state) {
     this.executable = executable;
     this.contextLength = options.contextLength();
     this.state = state;
+    this.output = executable.newOutput();
   }
 
   CpuExecutable executable() {
@@ -28,6 +28,10 @@ final class CpuSession implements Session {
 
   SequenceState state() {
     return state;
+  }
+
+  CpuExecutable.Output output() {
+    return output;
   }
 
   boolean isClosed() {
@@ -56,12 +60,12 @@ final class CpuSession implements Session {
 
   @Override
   public Rows forward(Activations input, int wanted) {
-    return executable.forward(List.of(new Step(this, input, wanted))).getFirst();
+    return executable.forward(this, input, wanted);
   }
 
   @Override
   public void close() {
     closed = true;
-    state.truncate(0);
+    state.release();
   }
 }

@@ -11,6 +11,7 @@ import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.backend.cpu.dense.DenseKernels;
+import org.espalier.backend.cpu.dense.RoundedKernels;
 import org.espalier.backend.cpu.generic.GenericKernels;
 import org.espalier.backend.cpu.qtip.QtipKernels;
 import org.espalier.backend.cpu.spi.CpuKernel;
@@ -41,7 +42,7 @@ final class KernelRegistry {
         Stream.concat(
                 Stream.concat(
                     QtipKernels.providers().stream(),
-                    Stream.of(new DenseKernels(), new GenericKernels())),
+                    Stream.of(new RoundedKernels(), new DenseKernels(), new GenericKernels())),
                 ServiceLoader.load(CpuKernelProvider.class).stream()
                     .map(ServiceLoader.Provider::get))
             .toList());

@@ -40,7 +40,7 @@ import org.espalier.api.linear.TileGrid;
  */
 public final class QtipCodec implements Codec {
   static final CodecId ID = new CodecId("qtip");
-  private static final int LAYOUT = 1;
+  static final int LAYOUT = 1;
   private static final TileGrid GRID = new TileGrid(TileBlock.SIDE, TileBlock.SIDE);
 
   private final Codebook codebook;

@@ -19,6 +19,11 @@ record QtipPacking(LinearShape shape) implements Packing {
   private static final StorageType F32 = new StorageType.Plain(ElementType.F32);
 
   @Override
+  public int layout() {
+    return QtipCodec.LAYOUT;
+  }
+
+  @Override
   public TileGrid grid() {
     return new TileGrid(TileBlock.SIDE, TileBlock.SIDE);
   }

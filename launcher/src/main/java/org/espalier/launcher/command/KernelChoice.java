@@ -17,7 +17,7 @@ import org.espalier.api.linear.Role;
  *
  * @param roles what they do
  * @param layers where, ascending; −1 for what belongs to no layer
- * @param codec who encoded their weights; plain ones by their number type
+ * @param codec who encoded their weights, and the layout; plain ones by their number type
  * @param shape of each
  * @param kernel that runs them
  * @param declined those that were preferred but refused, with the reasons
@@ -61,7 +61,7 @@ record KernelChoice(
   private static String weights(EncodedLinear linear) {
     return switch (linear.form()) {
       case LinearForm.Dense dense -> "plain " + dense.element();
-      case LinearForm.Tiled _ -> linear.codec().value();
+      case LinearForm.Tiled _ -> "%s layout %d".formatted(linear.codec(), linear.layout());
     };
   }
 

@@ -25,20 +25,13 @@ public final class LaterWork {
           Map.entry("-cmoe", "move experts between a GPU and the host"),
           Map.entry("--host-memory", "limit its memory"),
           Map.entry("--device-memory", "limit its memory"),
-          Map.entry("-cnv", "converse: it completes texts"),
-          Map.entry("--conversation", "converse: it completes texts"),
-          Map.entry("-i", "converse: it completes texts"),
-          Map.entry("--interactive", "converse: it completes texts"));
+          Map.entry("-cnv", "converse within completion; the command chat does"),
+          Map.entry("--conversation", "converse within completion; the command chat does"),
+          Map.entry("-i", "converse within completion; the command chat does"),
+          Map.entry("--interactive", "converse within completion; the command chat does"));
 
   private static final Map<String, String> COMMANDS =
-      Map.ofEntries(
-          Map.entry("chat", "converse"),
-          Map.entry("models", "download models"),
-          Map.entry("quantize", "make 2-bit models"),
-          Map.entry("perplexity", "measure perplexity"),
-          Map.entry("evaluate", "measure quality"),
-          Map.entry("compare", "compare models"),
-          Map.entry("routing", "count how tokens are routed"));
+      Map.ofEntries(Map.entry("models", "download models"));
 
   private LaterWork() {}
 

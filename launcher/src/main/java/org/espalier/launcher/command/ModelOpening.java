@@ -41,11 +41,19 @@ final class ModelOpening {
         path(flags), providers, computation.modelOptions(flags, threads), console::note);
   }
 
-  /** Opens the whole model under the eyes of an observer. */
+  /** Opens the whole model, with someone who sees what passes through it. */
   Model model(ModelFlags flags, BackendFlags backend, Observer observer) {
-    Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags), providers, backend.modelOptions(flags).observedBy(observer), console::note);
+        path(flags),
+        discovery.find(flags.excluded()),
+        backend.modelOptions(flags).observedBy(observer),
+        console::note);
+  }
+
+  /** Opens another model with the same flags. */
+  Model model(Path path, ModelFlags flags, BackendFlags backend) {
+    return Model.open(
+        path, discovery.find(flags.excluded()), backend.modelOptions(flags), console::note);
   }
 
   /** Reads the tokenizer alone; the file needs no weights for that. */

@@ -33,7 +33,7 @@ public final class Console {
   /**
    * Over any streams.
    *
-   * @param terminals which of {@code "out"} and {@code "err"} a person looks at
+   * @param terminals at which of {@code "in"}, {@code "out"} and {@code "err"} a person sits
    */
   public Console(InputStream in, OutputStream out, OutputStream err, Set<String> terminals) {
     this.in = in;
@@ -83,6 +83,11 @@ public final class Console {
   /** Standard input. */
   public InputStream in() {
     return in;
+  }
+
+  /** Whether a person types at standard input. */
+  public boolean inIsTerminal() {
+    return terminals.contains("in");
   }
 
   /** Whether standard output is a terminal. */
@@ -138,6 +143,12 @@ public final class Console {
   /** Writes the sentence that ends a failed command to standard error. */
   public void error(String sentence) {
     say("espalier: " + sentence);
+  }
+
+  /** Writes to standard error what invites the user to type behind it. */
+  public void invite(String text) {
+    err.print(text);
+    err.flush();
   }
 
   /** Shows a line on standard error that the next one replaces; nothing where no one looks. */

@@ -3,6 +3,7 @@ package org.espalier.launcher.console;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,17 +14,41 @@ public final class Interruption {
   private static final Duration PATIENCE = Duration.ofSeconds(3);
 
   private final CountDownLatch request = new CountDownLatch(1);
+  private final boolean listening;
   private volatile boolean requested;
   private volatile @Nullable Work work;
 
   /** Listens to nothing: for tests and for use inside other programs. */
-  public Interruption() {}
+  public Interruption() {
+    this(false);
+  }
+
+  private Interruption(boolean listening) {
+    this.listening = listening;
+  }
 
   /** Listens to the signals of this process. */
   public static Interruption ofProcess() {
-    Interruption interruption = new Interruption();
+    Interruption interruption = new Interruption(true);
     Runtime.getRuntime().addShutdownHook(new Thread(interruption::request, "interruption"));
     return interruption;
+  }
+
+  /**
+   * From now on Ctrl-C is first offered to the program; where it has nothing to stop, the process
+   * ends as without this.
+   *
+   * @param stop asked on another thread; stops what is going on, or says false if nothing is, or if
+   *     it was asked before
+   */
+  public void offer(BooleanSupplier stop) {
+    if (listening) {
+      ControlC.answerWith(() -> {
+        if (!stop.getAsBoolean()) {
+          System.exit(ExitCode.INTERRUPTED);
+        }
+      });
+    }
   }
 
   /** Asks the work in progress to end and waits until it has, or until patience does. */

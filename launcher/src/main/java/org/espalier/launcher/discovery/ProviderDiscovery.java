@@ -4,6 +4,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceConfigurationError;
@@ -16,7 +17,9 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.backend.BackendProvider;
 import org.espalier.api.codec.Codec;
+import org.espalier.api.codec.TileQuantizer;
 import org.espalier.api.format.ModelFormat;
+import org.espalier.api.math.LinearAlgebra;
 import org.espalier.api.model.Architecture;
 import org.espalier.runtime.Providers;
 
@@ -50,6 +53,31 @@ public final class ProviderDiscovery {
             search.all(BackendProvider.class, "backend", provider -> provider.id().value()));
     search.requireThatAllExclusionsMatched();
     return providers;
+  }
+
+  /**
+   * All searches for codes, those that are preferred first.
+   *
+   * @throws Unsupported when one cannot be started
+   */
+  public List<TileQuantizer> tileQuantizers() {
+    return new Search(Set.of())
+            .all(TileQuantizer.class, "tile search", tiles -> tiles.codec() + " " + tiles.name())
+            .stream()
+            .sorted(Comparator.comparingInt(TileQuantizer::preference).reversed())
+            .toList();
+  }
+
+  /**
+   * The preferred linear algebra.
+   *
+   * @throws Unsupported when there is none
+   */
+  public LinearAlgebra linearAlgebra() {
+    return new Search(Set.of())
+        .all(LinearAlgebra.class, "linear algebra", LinearAlgebra::name).stream()
+            .max(Comparator.comparingInt(LinearAlgebra::preference))
+            .orElseThrow(() -> new Unsupported("there is no linear algebra on the path"));
   }
 
   /**

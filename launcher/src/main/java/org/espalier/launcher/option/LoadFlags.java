@@ -3,6 +3,7 @@ package org.espalier.launcher.option;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.espalier.server.load.LoadOptions;
 import picocli.CommandLine.Option;
 
@@ -32,6 +33,20 @@ public final class LoadFlags {
   private int seconds = 300;
 
   @Option(
+      names = "--prompt-words",
+      paramLabel = "N",
+      converter = PositiveConverter.class,
+      description = "Words of each prompt. Default: a random number up to 60.")
+  private Optional<Integer> promptWords = Optional.empty();
+
+  @Option(
+      names = "--length",
+      paramLabel = "N",
+      converter = PositiveConverter.class,
+      description = "Tokens of each text. Default: a random number up to 120.")
+  private Optional<Integer> length = Optional.empty();
+
+  @Option(
       names = "--random",
       paramLabel = "N",
       description = "Random requests to send meanwhile. Default: ${DEFAULT-VALUE}.")
@@ -48,6 +63,19 @@ public final class LoadFlags {
 
   /** How to load it. */
   public LoadOptions options() {
-    return new LoadOptions(url, key, streams, Duration.ofSeconds(seconds), random, !noFaults, seed);
+    return new LoadOptions(
+        url,
+        key,
+        streams,
+        Duration.ofSeconds(seconds),
+        number(promptWords),
+        number(length),
+        random,
+        !noFaults,
+        seed);
+  }
+
+  private static OptionalInt number(Optional<Integer> value) {
+    return value.map(OptionalInt::of).orElseGet(OptionalInt::empty);
   }
 }

@@ -133,6 +133,20 @@ enum Rule {
           "jcuda/Pointer.java",
           "package jcuda; public class Pointer {}")),
 
+  TABLES_IN_THE_DATA_SETS_ONLY(
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("org.espalier.datasets..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("dev.hardwood..", "org.xerial..")
+          .because("whoever embeds the runtime need not carry a reader of Parquet"),
+      Planted.in(
+          "org.espalier.runtime.planted",
+          "dev.hardwood.InputFile file;",
+          "dev/hardwood/InputFile.java",
+          "package dev.hardwood; public class InputFile {}")),
+
   CONTAINER_IN_THE_LAUNCHER_ONLY(
       noClasses()
           .that()

@@ -31,6 +31,14 @@ record Launch(int exitCode, String out, String err) {
     return with(List.of(), "", arguments);
   }
 
+  /** Runs a command that may take half an hour. */
+  static Launch patiently(String... arguments) throws IOException, InterruptedException {
+    Path folder = Files.createTempDirectory(Path.of("target"), "launch-");
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    return ended(begin(out, err, arguments), out, err, 30);
+  }
+
   /**
    * Runs a command.
    *
@@ -68,7 +76,12 @@ record Launch(int exitCode, String out, String err) {
   /** Waits for the end of a process. */
   static Launch ended(Process process, Path out, Path err)
       throws IOException, InterruptedException {
-    if (!process.waitFor(2, TimeUnit.MINUTES)) {
+    return ended(process, out, err, 2);
+  }
+
+  private static Launch ended(Process process, Path out, Path err, int minutes)
+      throws IOException, InterruptedException {
+    if (!process.waitFor(minutes, TimeUnit.MINUTES)) {
       process.destroyForcibly();
       throw new AssertionError("still running: " + Files.readString(err));
     }
@@ -102,6 +115,7 @@ record Launch(int exitCode, String out, String err) {
                 "-Despalier.home=" + MODELS.getParent(),
                 "-p",
                 String.join(File.pathSeparator, path),
+                "--enable-native-access=dev.hardwood.core,snappy.java",
                 "-m",
                 "org.espalier.launcher/org.espalier.launcher.Main"));
     command.addAll(List.of(arguments));

@@ -1,4 +1,4 @@
-/** Conversations as the tokens that a model was trained to answer. */
+/** Conversations with models that were trained for them. */
 @NullMarked
 package org.espalier.runtime.chat;
 

@@ -5,17 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.format.Metadata;
-import org.espalier.api.format.MetadataValue;
-import org.espalier.api.format.MetadataValue.WholeType;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.api.format.ModelWriter;
@@ -45,14 +41,6 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
  */
 public final class Conversion {
   private static final StorageType F32 = new StorageType.Plain(ElementType.F32);
-
-  /** Keys that say how this very file is stored. */
-  private static final Set<String> OF_THE_FILE =
-      Set.of(
-          "general.architecture",
-          "general.alignment",
-          "general.file_type",
-          "general.quantization_version");
 
   private final ModelArtifact source;
   private final ModelContent content;
@@ -171,30 +159,8 @@ public final class Conversion {
   }
 
   private Metadata metadata() {
-    Map<String, MetadataValue> entries = new LinkedHashMap<>();
-    MetadataValue architecture = content.metadata().entries().get("general.architecture");
-    if (architecture != null) {
-      entries.put("general.architecture", architecture);
-    }
-    entries.put("general.type", new MetadataValue.Text("model"));
-    copy("general.", entries);
-    options.name().ifPresent(name -> entries.put("general.name", new MetadataValue.Text(name)));
-    entries.putAll(content.metadata().entries());
-    entries.put("general.file_type", whole(fileType(options.type())));
-    entries.put("general.quantization_version", whole(2));
-    copy("tokenizer.", entries);
-    return new Metadata(entries);
-  }
-
-  private void copy(String prefix, Map<String, MetadataValue> entries) {
-    source
-        .metadata()
-        .entries()
-        .forEach((key, value) -> {
-          if (key.startsWith(prefix) && !OF_THE_FILE.contains(key)) {
-            entries.put(key, value);
-          }
-        });
+    return CompleteMetadata.of(
+        source.metadata(), content, options.name(), fileType(options.type()));
   }
 
   /** The numbers that GGUF files give to types of whole models. */
@@ -204,10 +170,6 @@ public final class Conversion {
       case F16 -> 1;
       case BF16 -> 32;
     };
-  }
-
-  private static MetadataValue whole(int value) {
-    return new MetadataValue.Whole(WholeType.UINT32, value);
   }
 
   private void declare(ModelWriter writer, Weights weights) {

@@ -26,6 +26,7 @@ public final class MatrixQuantizer {
   private final LinearAlgebra algebra;
   private final TileQuantizer tiles;
   private final Parallel parallel;
+  private final int refinements;
   private final Queue<TileQuantizer.Search> idle = new ConcurrentLinkedQueue<>();
 
   /**
@@ -33,11 +34,15 @@ public final class MatrixQuantizer {
    *
    * @param tiles finds the codes
    * @param parallel runs rows of tiles
+   * @param refinements how many times every tile is chosen again after BlockLDLQ, knowing all
+   *     others; each takes as long as BlockLDLQ itself. 0 is the algorithm as published
    */
-  public MatrixQuantizer(LinearAlgebra algebra, TileQuantizer tiles, Parallel parallel) {
+  public MatrixQuantizer(
+      LinearAlgebra algebra, TileQuantizer tiles, Parallel parallel, int refinements) {
     this.algebra = algebra;
     this.tiles = tiles;
     this.parallel = parallel;
+    this.refinements = refinements;
   }
 
   /**
@@ -107,8 +112,12 @@ public final class MatrixQuantizer {
         row -> {
           TileQuantizer.Search search = search();
           FloatMatrix part = rotated.rows(row * grid.rows(), grid.rows());
-          TileRow tileRow = new TileRow(part, scale, hessian, grid, tiles.codeBytes(), algebra);
-          tileRow.quantize(search, codes, row);
+          int codeBytes = tiles.codeBytes();
+          TileRow tileRow = new TileRow(part, scale, hessian, grid, algebra, codes, codeBytes, row);
+          tileRow.quantize(search);
+          for (int pass = 0; pass < refinements; pass++) {
+            new Refinement(tileRow, hessian, grid, codeBytes, algebra).pass(search);
+          }
           losses[row] = tileRow.loss(stored);
           idle.add(search);
         });

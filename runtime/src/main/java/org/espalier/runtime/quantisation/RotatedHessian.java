@@ -1,5 +1,6 @@
 package org.espalier.runtime.quantisation;
 
+import java.util.List;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.math.LinearAlgebra;
@@ -17,11 +18,17 @@ public final class RotatedHessian {
   private final float[] inputSigns;
   private final FloatMatrix rotated;
   private final FloatMatrix feedback;
+  private final List<FloatMatrix> inverseBlocks;
 
-  private RotatedHessian(float[] inputSigns, FloatMatrix rotated, FloatMatrix feedback) {
+  private RotatedHessian(
+      float[] inputSigns,
+      FloatMatrix rotated,
+      FloatMatrix feedback,
+      List<FloatMatrix> inverseBlocks) {
     this.inputSigns = inputSigns;
     this.rotated = rotated;
     this.feedback = feedback;
+    this.inverseBlocks = inverseBlocks;
   }
 
   /**
@@ -62,6 +69,7 @@ public final class RotatedHessian {
             parallel);
     symmetrise(rotated);
     double[] factor = damped(name, rotated, damping);
+    List<FloatMatrix> inverseBlocks = InverseBlocks.of(factor, n, block);
     int failed = algebra.cholesky(factor, n, parallel);
     if (failed >= 0) {
       throw new InvalidRequest(
@@ -69,7 +77,7 @@ public final class RotatedHessian {
               .formatted(name, damping, failed, n));
     }
     return new RotatedHessian(
-        inputSigns.clone(), rotated, BlockFeedback.of(factor, n, block, parallel));
+        inputSigns.clone(), rotated, BlockFeedback.of(factor, n, block, parallel), inverseBlocks);
   }
 
   /** Rounding in the transforms leaves the two halves a little different. */
@@ -124,5 +132,10 @@ public final class RotatedHessian {
   /** A = L − I: entry (i, j) says how the error in column i moves the target in column j < i. */
   FloatMatrix feedback() {
     return feedback;
+  }
+
+  /** The inverse of a block on the diagonal of the damped H̃, counted from the first. */
+  FloatMatrix inverseBlock(int index) {
+    return inverseBlocks.get(index);
   }
 }

@@ -19,8 +19,10 @@ final class TileRow {
   private final FloatMatrix rotated;
   private final RotatedHessian hessian;
   private final TileGrid grid;
-  private final int codeBytes;
   private final LinearAlgebra algebra;
+  private final byte[] codes;
+  private final int codeBytes;
+  private final int tileRow;
 
   /** W̃ / scale. */
   private final FloatMatrix unit;
@@ -38,20 +40,26 @@ final class TileRow {
    * A row of tiles.
    *
    * @param rotated its part of W̃
+   * @param codes of the whole matrix; those of the row are filled in
    * @param codeBytes of a tile
+   * @param tileRow which row of tiles it is
    */
   TileRow(
       FloatMatrix rotated,
       double scale,
       RotatedHessian hessian,
       TileGrid grid,
+      LinearAlgebra algebra,
+      byte[] codes,
       int codeBytes,
-      LinearAlgebra algebra) {
+      int tileRow) {
     this.rotated = rotated;
     this.hessian = hessian;
     this.grid = grid;
-    this.codeBytes = codeBytes;
     this.algebra = algebra;
+    this.codes = codes;
+    this.codeBytes = codeBytes;
+    this.tileRow = tileRow;
     int rows = rotated.rows();
     int n = rotated.columns();
     unit = FloatMatrix.zeros(rows, n);
@@ -65,16 +73,10 @@ final class TileRow {
     correction = FloatMatrix.zeros(rows, n);
   }
 
-  /**
-   * Finds the codes of all its tiles.
-   *
-   * @param codes of the whole matrix
-   * @param tileRow which row of tiles it is
-   */
-  void quantize(TileQuantizer.Search search, byte[] codes, int tileRow) {
+  /** Finds the codes of all its tiles. */
+  void quantize(TileQuantizer.Search search) {
     int n = unit.columns();
     int columns = grid.columns();
-    int tileColumns = n / columns;
     float[] target = new float[grid.size()];
     float[] reconstruction = new float[grid.size()];
     byte[] code = new byte[codeBytes];
@@ -86,9 +88,7 @@ final class TileRow {
       for (int first = groupEnd - columns; first >= groupStart; first -= columns) {
         gather(first, target);
         search.quantize(target, 1, code, reconstruction);
-        int tile = tileRow * tileColumns + first / columns;
-        System.arraycopy(code, 0, codes, tile * codeBytes, codeBytes);
-        scatter(reconstruction, first);
+        put(first, code, reconstruction);
         feed(first, columns, groupStart, first);
       }
       feed(groupStart, groupEnd - groupStart, 0, groupStart);
@@ -106,9 +106,12 @@ final class TileRow {
     }
   }
 
-  private void scatter(float[] reconstruction, int firstColumn) {
+  /** Takes on what a search found for the tile that begins at a column. */
+  void put(int firstColumn, byte[] code, float[] reconstruction) {
     int n = unit.columns();
     int columns = grid.columns();
+    int tile = tileRow * (n / columns) + firstColumn / columns;
+    System.arraycopy(code, 0, codes, tile * codeBytes, codeBytes);
     for (int i = 0; i < grid.rows(); i++) {
       for (int j = 0; j < columns; j++) {
         int at = i * n + firstColumn + j;
@@ -129,6 +132,16 @@ final class TileRow {
           correction.part(0, rows, to, end - to),
           Parallel.SERIAL);
     }
+  }
+
+  /** W̃ / scale. */
+  FloatMatrix unit() {
+    return unit;
+  }
+
+  /** (W̃ − Ŵ) / scale. */
+  FloatMatrix error() {
+    return error;
   }
 
   /** What was lost, if readers see {@code stored} as the scale. */

@@ -88,6 +88,36 @@ public record SamplingOptions(
         bias);
   }
 
+  /** This, but at another temperature. */
+  public SamplingOptions withTemperature(float other) {
+    return new SamplingOptions(
+        other,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        repeatPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        repeatLastN,
+        logitBias);
+  }
+
+  /** This, but with another penalty on recent tokens. */
+  public SamplingOptions withRepeatPenalty(float other) {
+    return new SamplingOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        other,
+        presencePenalty,
+        frequencyPenalty,
+        repeatLastN,
+        logitBias);
+  }
+
   private static void require(boolean holds, String rule, Number found) {
     if (!holds) {
       throw new InvalidRequest(rule + ": " + found);

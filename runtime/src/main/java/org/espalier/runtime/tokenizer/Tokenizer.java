@@ -145,6 +145,11 @@ public final class Tokenizer {
     return vocabulary.size();
   }
 
+  /** How many ids mean something: the unused ones at the end only fill up rows of an embedding. */
+  public int usedSize() {
+    return vocabulary.usedSize();
+  }
+
   /**
    * How the model's file spells a token: for most in the alphabet of byte-level vocabularies, in
    * which a space is {@code Ġ}.
@@ -191,7 +196,8 @@ public final class Tokenizer {
 
   /**
    * SHA-256 over vocabulary, merges, special ids and splitting, all after repair, as lower-case
-   * hex: names the tokenizer. A file with missing metadata and its complete twin have the same.
+   * hex: names the tokenizer. A file with missing metadata and its complete twin have the same, and
+   * so have files whose vocabularies differ by unused tokens at the end only.
    */
   public String fingerprint() {
     return definition.fingerprint();

@@ -19,12 +19,15 @@ record TokenizerDefinition(
     Merges merges,
     SpecialTokens special) {
 
-  /** SHA-256 over all parts, each text with its length before it, as lower-case hex. */
+  /**
+   * SHA-256 over all parts, each text with its length before it, as lower-case hex. Unused tokens
+   * at the end only fill up the rows of an embedding and do not count.
+   */
   String fingerprint() {
     StringBuilder all = new StringBuilder();
     append(all, preTokenizer.name()).append(preTokenizer.composes() ? " NFC\n" : "\n");
-    all.append(vocabulary.size()).append('\n');
-    for (int id = 0; id < vocabulary.size(); id++) {
+    all.append(vocabulary.usedSize()).append('\n');
+    for (int id = 0; id < vocabulary.usedSize(); id++) {
       append(all, vocabulary.name(id)).append(vocabulary.kind(id)).append('\n');
     }
     for (String line : mergeLines) {

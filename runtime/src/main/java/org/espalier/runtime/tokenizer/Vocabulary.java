@@ -45,6 +45,15 @@ final class Vocabulary {
     return names.size();
   }
 
+  /** How many there are without the unused ones at the end. */
+  int usedSize() {
+    int size = size();
+    while (size > 0 && kind(size - 1) == TokenKind.UNUSED) {
+      size--;
+    }
+    return size;
+  }
+
   String name(int id) {
     return names.name(id);
   }

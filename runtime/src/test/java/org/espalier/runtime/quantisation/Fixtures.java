@@ -67,6 +67,28 @@ final class Fixtures {
     return signs;
   }
 
+  /**
+   * Codes as the codec packs them, tile row by tile row: the state after the first step, then the
+   * other steps, two to a byte.
+   *
+   * @param starts states before the first step, column of tiles by column of tiles
+   * @param steps one byte each, in the same order
+   */
+  static byte[] codes(byte[] starts, byte[] steps, int tileRows, int tileColumns) {
+    byte[] codes = new byte[tileRows * tileColumns * 66];
+    for (int tile = 0; tile < tileRows * tileColumns; tile++) {
+      int from = tile % tileColumns * tileRows + tile / tileColumns;
+      int state = littleEndian(starts).getInt(from * Integer.BYTES) << 4 | steps[from * 128];
+      codes[tile * 66] = (byte) state;
+      codes[tile * 66 + 1] = (byte) (state >>> 8);
+      for (int step = 1; step < 128; step++) {
+        codes[tile * 66 + 2 + (step - 1) / 2] |=
+            (byte) (steps[from * 128 + step] << (step - 1) % 2 * 4);
+      }
+    }
+    return codes;
+  }
+
   private static ByteBuffer littleEndian(byte[] bytes) {
     return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }

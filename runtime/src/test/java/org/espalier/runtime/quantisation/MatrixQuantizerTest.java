@@ -9,7 +9,6 @@ import java.util.Random;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.MalformedModel;
-import org.espalier.api.codec.TileQuantizer;
 import org.espalier.api.linear.TileGrid;
 import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.math.LinearAlgebra;
@@ -67,7 +66,8 @@ class MatrixQuantizerTest {
     ScalarTiles tiles = new ScalarTiles(new TileGrid(16, 16));
     Case given = Case.random(64, 128, 5);
     double with = quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL).proxyLoss();
-    MatrixQuantizer quantizer = new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL);
+    MatrixQuantizer quantizer =
+        new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL, 0);
     // So much damping that all inputs look alike.
     RotatedHessian flat = quantizer.rotate(NAME, given.hessian, given.right, 1e6);
     double without =
@@ -75,6 +75,52 @@ class MatrixQuantizerTest {
             .quantize(NAME, given.weights, flat, given.left, tiles.packing(64, 128))
             .proxyLoss();
     assertTrue(with < 0.9 * without, with + " against " + without);
+  }
+
+  /** A greedy descent: no pass loses more than the one before. */
+  @ParameterizedTest
+  @CsvSource({"64,64,16,16", "32,256,16,16", "8,128,8,4"})
+  void refinementsHelp(int m, int n, int tileRows, int tileColumns) {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(tileRows, tileColumns));
+    Case given = Case.random(m, n, 21);
+    double unrefined = quantize(given, tiles, new CpuLinearAlgebra(), 0).proxyLoss();
+    double before = unrefined;
+    for (int refinements = 0; refinements < 3; refinements++) {
+      QuantizedMatrix quantized = quantize(given, tiles, new CpuLinearAlgebra(), refinements);
+      assertEquals(m * n, quantized.codes().length);
+      assertTrue(quantized.proxyLoss() <= before);
+      assertEquals(lossOf(given, tiles, quantized), quantized.proxyLoss(), 1e-4 * before);
+      before = quantized.proxyLoss();
+    }
+    assertTrue(before < 0.995 * unrefined, before + " after " + unrefined);
+  }
+
+  /** From the codes alone, in the basis of the weights. */
+  private static double lossOf(Case given, ScalarTiles tiles, QuantizedMatrix quantized) {
+    int m = given.weights.rows();
+    int n = given.weights.columns();
+    int rows = tiles.grid().rows();
+    int columns = tiles.grid().columns();
+    FloatMatrix core = FloatMatrix.zeros(m, n);
+    float scale = tiles.packing(m, n).storedScale(quantized.scale());
+    for (int i = 0; i < m * n; i++) {
+      int tile = i / tiles.grid().size();
+      int within = i % tiles.grid().size();
+      int row = tile / (n / columns) * rows + within / columns;
+      int column = tile % (n / columns) * columns + within % columns;
+      core.values()[row * n + column] = scale * ScalarTiles.decode(quantized.codes()[i]);
+    }
+    double[][] h = ReferenceLdlq.rotate(given.hessian, given.right, given.right);
+    double[][] w = ReferenceLdlq.rotate(given.weights, given.left, given.right);
+    double loss = 0;
+    for (int r = 0; r < m; r++) {
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+          loss += (w[r][i] - core.get(r, i)) * h[i][j] * (w[r][j] - core.get(r, j));
+        }
+      }
+    }
+    return loss / m;
   }
 
   @ParameterizedTest
@@ -177,7 +223,17 @@ class MatrixQuantizerTest {
 
   private static QuantizedMatrix quantize(
       Case given, ScalarTiles tiles, LinearAlgebra algebra, Parallel parallel) {
-    MatrixQuantizer quantizer = new MatrixQuantizer(algebra, (TileQuantizer) tiles, parallel);
+    return quantize(given, new MatrixQuantizer(algebra, tiles, parallel, 0), tiles);
+  }
+
+  private static QuantizedMatrix quantize(
+      Case given, ScalarTiles tiles, LinearAlgebra algebra, int refinements) {
+    MatrixQuantizer quantizer = new MatrixQuantizer(algebra, tiles, Parallel.SERIAL, refinements);
+    return quantize(given, quantizer, tiles);
+  }
+
+  private static QuantizedMatrix quantize(
+      Case given, MatrixQuantizer quantizer, ScalarTiles tiles) {
     RotatedHessian hessian =
         quantizer.rotate(NAME, given.hessian, given.right, RotatedHessian.DEFAULT_DAMPING);
     return quantizer.quantize(

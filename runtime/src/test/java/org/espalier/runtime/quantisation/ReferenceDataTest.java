@@ -3,6 +3,9 @@ package org.espalier.runtime.quantisation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.espalier.api.EspalierException;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.codec.TileQuantizer;
@@ -14,7 +17,10 @@ import org.espalier.backend.cpu.algebra.CpuLinearAlgebra;
 import org.espalier.codec.qtip.ExactTileQuantizer;
 import org.espalier.codec.qtip.FixedPointTileQuantizer;
 import org.espalier.codec.qtip.QtipCodec;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Matrices that an independent implementation of the same algorithm quantised. */
 class ReferenceDataTest {
@@ -43,6 +49,35 @@ class ReferenceDataTest {
             FloatMatrix.of(Fixtures.symmetric("attn_q_256x256.H.lower.f32", 256), 256, 256));
     given.check(new ExactTileQuantizer(), 0.04539610016349077, 0.013191407960042449, 0.99);
     given.check(new FixedPointTileQuantizer(), 0.04539610016349077, 0.013191407960042449, 0);
+  }
+
+  /** Two more, too large to be kept here. */
+  @ParameterizedTest
+  @CsvSource({
+    "L01.expert_03_gate_proj, 0.04883525930652831, 0.016279847881830463",
+    "L03.expert_07_down_proj, 0.04772735927972283, 0.014844883276950955"
+  })
+  void trainedExperts(String name, double scale, double proxyLoss) throws IOException {
+    String folder = System.getProperty("espalier.reference");
+    Assumptions.assumeTrue(
+        folder != null, "needs -Despalier.reference=FOLDER with the data of tiny-tales");
+    Path quant = Path.of(folder, "reference", "quant");
+    Given given =
+        new Given(
+            name,
+            FloatMatrix.of(
+                Fixtures.floats(Files.readAllBytes(quant.resolve(name + ".W.f32"))), 256, 256),
+            FloatMatrix.of(
+                Fixtures.floats(Files.readAllBytes(quant.resolve(name + ".H.f32"))), 256, 256),
+            Fixtures.signs(Files.readAllBytes(quant.resolve(name + ".sign_l.i8"))),
+            Fixtures.signs(Files.readAllBytes(quant.resolve(name + ".sign_r.i8"))),
+            Fixtures.codes(
+                Files.readAllBytes(quant.resolve(name + ".start.i32")),
+                Files.readAllBytes(quant.resolve(name + ".codes.u8")),
+                16,
+                16));
+    given.check(new ExactTileQuantizer(), scale, proxyLoss, 0.99);
+    given.check(new FixedPointTileQuantizer(), scale, proxyLoss, 0);
   }
 
   @Test
@@ -88,7 +123,23 @@ class ReferenceDataTest {
    *
    * @param name of its fixtures
    */
-  private record Given(String name, FloatMatrix weights, FloatMatrix hessian) {
+  private record Given(
+      String name,
+      FloatMatrix weights,
+      FloatMatrix hessian,
+      float[] left,
+      float[] right,
+      byte[] codes) {
+    Given(String name, FloatMatrix weights, FloatMatrix hessian) {
+      this(
+          name,
+          weights,
+          hessian,
+          Fixtures.signs(name + ".sign_l.i8"),
+          Fixtures.signs(name + ".sign_r.i8"),
+          Fixtures.bytes(name + ".codes"));
+    }
+
     void check(TileQuantizer tiles, double scale, double proxyLoss, double sameTiles) {
       int m = weights.rows();
       int n = weights.columns();
@@ -97,15 +148,13 @@ class ReferenceDataTest {
               .packing(new LinearShape(1, Math.max(16, m), Math.max(256, n)))
               .orElseThrow(EspalierException.Unsupported::new);
       MatrixQuantizer quantizer =
-          new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL);
+          new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL, 0);
       RotatedHessian rotated =
-          quantizer.rotate(
-              name, hessian, Fixtures.signs(name + ".sign_r.i8"), RotatedHessian.DEFAULT_DAMPING);
-      QuantizedMatrix quantized =
-          quantizer.quantize(name, weights, rotated, Fixtures.signs(name + ".sign_l.i8"), packing);
+          quantizer.rotate(name, hessian, right, RotatedHessian.DEFAULT_DAMPING);
+      QuantizedMatrix quantized = quantizer.quantize(name, weights, rotated, left, packing);
       assertEquals(scale, quantized.scale(), 1e-6 * scale);
       assertEquals(proxyLoss, quantized.proxyLoss(), 0.005 * proxyLoss);
-      byte[] expected = Fixtures.bytes(name + ".codes");
+      byte[] expected = codes;
       assertEquals(expected.length, quantized.codes().length);
       int same = 0;
       for (int at = 0; at < expected.length; at += CODE_BYTES) {

@@ -40,9 +40,13 @@ record ScalarTiles(TileGrid grid) implements TileQuantizer {
     return Offer.accepted((targets, count, codes, reconstruction) -> {
       for (int i = 0; i < count * grid.size(); i++) {
         codes[i] = (byte) Math.clamp(Math.floor(targets[i] / STEP), -8, 7);
-        reconstruction[i] = STEP * (codes[i] + 0.5f);
+        reconstruction[i] = decode(codes[i]);
       }
     });
+  }
+
+  static float decode(byte code) {
+    return STEP * (code + 0.5f);
   }
 
   /** How its tiles would be packed, if scales were kept as whole multiples of 2⁻¹⁶. */

@@ -18,7 +18,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.api.format.MetadataValue;
 
 /** Vocabularies and cases that several tests use. */
-final class Fixtures {
+public final class Fixtures {
   private Fixtures() {}
 
   /** A text and what it becomes. */
@@ -47,7 +47,7 @@ final class Fixtures {
   }
 
   /** OLMo's vocabulary as the published file has it: no pre-tokenizer, types or special ids. */
-  static Metadata olmo() {
+  public static Metadata olmo() {
     try (InputStream in = new GZIPInputStream(Fixtures.class.getResourceAsStream("olmo.json.gz"))) {
       Map<String, Object> json = Json.object(new String(in.readAllBytes(), UTF_8));
       return metadata(Json.texts(json.get("tokens")), Json.texts(json.get("merges")));
@@ -56,7 +56,7 @@ final class Fixtures {
     }
   }
 
-  static Metadata metadata(List<String> tokens, List<String> merges) {
+  public static Metadata metadata(List<String> tokens, List<String> merges) {
     Map<String, MetadataValue> entries = new LinkedHashMap<>();
     entries.put("tokenizer.ggml.model", new MetadataValue.Text("gpt2"));
     entries.put("tokenizer.ggml.tokens", new MetadataValue.Texts(tokens));

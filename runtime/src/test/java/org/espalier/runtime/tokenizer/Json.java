@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Reads JSON of trusted fixtures: objects, arrays, texts, whole numbers, true, false, null. */
-final class Json {
+public final class Json {
   private final String text;
   private int at;
 
@@ -14,7 +14,7 @@ final class Json {
     this.text = text;
   }
 
-  static Map<String, Object> object(String text) {
+  public static Map<String, Object> object(String text) {
     return asObject(new Json(text).value());
   }
 
@@ -28,7 +28,7 @@ final class Json {
     return ((List<?>) value).stream().map(String.class::cast).toList();
   }
 
-  static int[] ids(Object value) {
+  public static int[] ids(Object value) {
     return ((List<?>) value).stream().mapToInt(id -> Math.toIntExact((Long) id)).toArray();
   }
 

@@ -3,6 +3,7 @@ package org.espalier.server.load;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.espalier.api.EspalierException.InvalidRequest;
 
 /**
@@ -12,6 +13,8 @@ import org.espalier.api.EspalierException.InvalidRequest;
  * @param key where it wants one
  * @param streams clients that stream texts at the same time, one after another
  * @param duration for how long
+ * @param promptWords words of each of their prompts; empty: a random number
+ * @param length tokens of each of their texts; empty: a random number
  * @param randomRequests how many requests of random bytes and fields are sent meanwhile
  * @param faults whether slow, silent, broken and vanishing clients come as well
  * @param seed of everything that is random
@@ -21,6 +24,8 @@ public record LoadOptions(
     Optional<String> key,
     int streams,
     Duration duration,
+    OptionalInt promptWords,
+    OptionalInt length,
     int randomRequests,
     boolean faults,
     long seed) {

@@ -47,7 +47,7 @@ final class Streams {
   }
 
   private void one(SplittableRandom random) throws IOException, InterruptedException {
-    int wanted = 1 + random.nextInt(MOST_TOKENS);
+    int wanted = options.length().orElseGet(() -> 1 + random.nextInt(MOST_TOKENS));
     long start = System.nanoTime();
     HttpResponse<Stream<String>> response =
         http.send(request(random, wanted), BodyHandlers.ofLines());
@@ -68,7 +68,8 @@ final class Streams {
 
   private HttpRequest request(SplittableRandom random, int wanted) {
     StringBuilder prompt = new StringBuilder("The");
-    for (int i = random.nextInt(MOST_PROMPT_WORDS); i > 0; i--) {
+    int words = options.promptWords().orElseGet(() -> 1 + random.nextInt(MOST_PROMPT_WORDS));
+    for (int i = 1; i < words; i++) {
       prompt.append(' ').append(WORDS[random.nextInt(WORDS.length)]);
     }
     byte[] body =

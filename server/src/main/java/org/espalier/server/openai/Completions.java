@@ -6,9 +6,10 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.espalier.api.Offer;
+import org.espalier.runtime.chat.ChatForm;
 import org.espalier.runtime.chat.ChatMessage;
-import org.espalier.runtime.chat.ChatTemplate;
 import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.server.http.Exchange;
 import org.espalier.server.http.HttpFailure;
@@ -43,14 +44,14 @@ public final class Completions {
   /** {@code /v1/chat/completions}: answers in a conversation. */
   public static void chat(Exchange exchange, Service service) throws InterruptedException {
     Fields fields = new Fields(exchange.readJson());
-    ChatTemplate template =
+    ChatForm form =
         switch (service.chat()) {
-          case Offer.Accepted<ChatTemplate>(ChatTemplate found) -> found;
-          case Offer.Declined<ChatTemplate>(String reason) ->
+          case Offer.Accepted<ChatForm>(ChatForm found) -> found;
+          case Offer.Declined<ChatForm>(String reason) ->
               throw HttpFailure.badRequest(
                   reason
-                      + ": use /v1/completions, or start the server with --chat-template if you"
-                      + " know how this model was trained");
+                      + " (over HTTP, /v1/completions continues texts, and --chat-template is an"
+                      + " option of the server)");
         };
     refuseWhatIsNotDone(fields);
     boolean logprobs = fields.flag("logprobs");
@@ -62,7 +63,13 @@ public final class Completions {
     int choices = fields.integer("n", 1, MOST_CHOICES).orElse(1);
     boolean stream = fields.flag("stream");
     GenerationOptions generation = GenerationFields.read(fields, length(fields));
-    int[] prompt = template.prompt(messages(fields), service.tokenizer());
+    // Without the form's own stop texts a model may go on and speak for its user.
+    generation =
+        generation.withStop(
+            Stream.concat(generation.stop().stream(), form.stops().stream())
+                .distinct()
+                .toArray(String[]::new));
+    int[] prompt = form.encode(service.tokenizer(), messages(fields));
     List<SequenceRequest> sequences = new ArrayList<>();
     List<Choice> texts = new ArrayList<>();
     for (int i = 0; i < choices; i++) {
@@ -135,11 +142,11 @@ public final class Completions {
     return messages;
   }
 
-  private static ChatMessage.Role role(String name) {
+  private static ChatMessage.Author role(String name) {
     return switch (name.toLowerCase(Locale.ROOT)) {
-      case "system", "developer" -> ChatMessage.Role.SYSTEM;
-      case "user" -> ChatMessage.Role.USER;
-      case "assistant" -> ChatMessage.Role.ASSISTANT;
+      case "system", "developer" -> ChatMessage.Author.SYSTEM;
+      case "user" -> ChatMessage.Author.USER;
+      case "assistant" -> ChatMessage.Author.ASSISTANT;
       default ->
           throw HttpFailure.badRequest(
               "the role '%s' of a message is not one of system, user and assistant"

@@ -2,7 +2,7 @@ package org.espalier.server.openai;
 
 import java.util.Optional;
 import org.espalier.api.Offer;
-import org.espalier.runtime.chat.ChatTemplate;
+import org.espalier.runtime.chat.ChatForm;
 import org.espalier.runtime.tokenizer.Tokenizer;
 import org.espalier.server.http.Exchange;
 import org.espalier.server.http.HttpFailure;
@@ -58,9 +58,8 @@ public final class Information {
     properties.put(
         "chat_template",
         switch (service.chat()) {
-          case Offer.Accepted<ChatTemplate>(ChatTemplate found) ->
-              found.name().toLowerCase(java.util.Locale.ROOT);
-          case Offer.Declined<ChatTemplate> _ -> "";
+          case Offer.Accepted<ChatForm>(ChatForm found) -> found.name();
+          case Offer.Declined<ChatForm> _ -> "";
         });
     properties.put("tokenizer", service.tokenizer().fingerprint());
     exchange.send(properties);

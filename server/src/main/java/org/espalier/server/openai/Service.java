@@ -2,7 +2,7 @@ package org.espalier.server.openai;
 
 import java.time.Instant;
 import org.espalier.api.Offer;
-import org.espalier.runtime.chat.ChatTemplate;
+import org.espalier.runtime.chat.ChatForm;
 import org.espalier.runtime.tokenizer.Tokenizer;
 import org.espalier.server.scheduling.Scheduler;
 import org.espalier.server.scheduling.ServedModel;
@@ -21,7 +21,7 @@ public record Service(
     ServedModel model,
     Scheduler scheduler,
     int parallel,
-    Offer<ChatTemplate> chat,
+    Offer<ChatForm> chat,
     Instant loaded) {
 
   Tokenizer tokenizer() {

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 /**
  * The reference backend against logits and hidden states that PyTorch computed of a trained model.
  * The data are too large for the project: {@code -Despalier.reference=FOLDER} names a folder with
- * {@code hf/} (the model) and {@code reference/} (the index and the numbers).
+ * {@code tiny-tales/hf/} (the model) and {@code tiny-tales/reference/} (the index and the numbers).
  */
 class TinyTalesTest {
   private static final double TOLERANCE = 1e-5;
@@ -61,8 +61,9 @@ class TinyTalesTest {
 
   private static Path folder() {
     String folder = System.getProperty("espalier.reference");
-    assumeTrue(folder != null, "needs -Despalier.reference=FOLDER with the data of tiny-tales");
-    return Path.of(folder);
+    assumeTrue(
+        folder != null, "needs -Despalier.reference=FOLDER, the folder with the reference data");
+    return Path.of(folder, "tiny-tales");
   }
 
   private static List<Map<String, Object>> prompts(Path folder) throws IOException {

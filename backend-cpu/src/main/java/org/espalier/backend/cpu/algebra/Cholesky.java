@@ -1,6 +1,7 @@
 package org.espalier.backend.cpu.algebra;
 
 import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import org.espalier.api.math.Parallel;
 
@@ -12,10 +13,21 @@ import org.espalier.api.math.Parallel;
 final class Cholesky {
   private static final int BLOCK = 64;
   private static final int ROWS_PER_PIECE = 32;
+
+  /** Columns multiplied at a time, a multiple of {@link #BLOCK}. */
+  private static final int DEPTH = 256;
+
   private static final VectorSpecies<Double> SPECIES = DoubleVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
+  private static final VectorShuffle<Double> XOR_4 = xor(4);
+  private static final VectorShuffle<Double> XOR_2 = xor(2);
+  private static final VectorShuffle<Double> XOR_1 = xor(1);
 
   private Cholesky() {}
+
+  private static VectorShuffle<Double> xor(int bit) {
+    return VectorShuffle.fromOp(SPECIES, lane -> bit < LANES ? lane ^ bit : lane);
+  }
 
   static int factor(double[] c, int n, Parallel parallel) {
     for (int first = 0; first < n; first += BLOCK) {
@@ -45,57 +57,33 @@ final class Cholesky {
     return -1;
   }
 
-  /** Entry (i, j) −= row i · row j over the columns before {@code first}, for j ≤ i. */
+  /**
+   * Entry (i, j) −= row i · row j over the columns before {@code first}, for j ≤ i. The rows j are
+   * copied side by side first: in the matrix, whose side is often a power of two, they would push
+   * each other out of the cache.
+   */
   private static void update(double[] c, int n, int fromRow, int toRow, int first, int width) {
-    for (int i = fromRow; i < toRow; i += 4) {
-      int rows = Math.min(4, toRow - i);
-      int columns = Math.min(width, i + rows - first);
-      for (int j = 0; j < columns; j += 4) {
-        int column = first + j;
-        if (rows == 4 && column + 3 <= i && j + 4 <= width) {
-          fourByFour(c, n, i, column, first);
-        } else {
-          for (int r = i; r < i + rows; r++) {
-            for (int s = column; s < Math.min(column + 4, Math.min(first + width, r + 1)); s++) {
-              c[r * n + s] -= dot(c, r * n, s * n, first);
-            }
-          }
+    double[] packed = new double[BLOCK * DEPTH];
+    double[] sums = new double[16];
+    for (int k = 0; k < first; k += DEPTH) {
+      int depth = Math.min(DEPTH, first - k);
+      for (int j = 0; j < width; j++) {
+        System.arraycopy(c, (first + j) * n + k, packed, j * DEPTH, depth);
+      }
+      for (int i = fromRow; i < toRow; i += 4) {
+        // Rows beyond the last are taken from before it and not written.
+        int top = Math.min(i, n - 4);
+        for (int j = 0; j < Math.min(width, i + 4 - first); j += 4) {
+          fourByFour(c, top * n + k, n, packed, j * DEPTH, depth, sums);
+          subtract(c, n, i, toRow, top, first + j, first + width, sums);
         }
       }
     }
   }
 
-  private static double dot(double[] c, int x, int y, int count) {
-    DoubleVector sum = DoubleVector.zero(SPECIES);
-    int k = 0;
-    for (; k + LANES <= count; k += LANES) {
-      sum =
-          DoubleVector.fromArray(SPECIES, c, x + k)
-              .fma(DoubleVector.fromArray(SPECIES, c, y + k), sum);
-    }
-    return sum(sum) + tail(c, x, y, k, count);
-  }
-
-  private static double tail(double[] c, int x, int y, int from, int to) {
-    double sum = 0;
-    for (int k = from; k < to; k++) {
-      sum = Math.fma(c[x + k], c[y + k], sum);
-    }
-    return sum;
-  }
-
-  /** The sum over lanes in their order; that of {@code reduceLanes} is not fixed. */
-  private static double sum(DoubleVector v) {
-    double sum = v.lane(0);
-    for (int lane = 1; lane < LANES; lane++) {
-      sum += v.lane(lane);
-    }
-    return sum;
-  }
-
-  private static void fourByFour(double[] c, int n, int i, int j, int count) {
-    int x0 = i * n;
-    int y0 = j * n;
+  /** Sixteen products of rows; depths are multiples of {@value #BLOCK}, so there is no rest. */
+  private static void fourByFour(
+      double[] c, int x0, int n, double[] packed, int y0, int depth, double[] sums) {
     DoubleVector s00 = DoubleVector.zero(SPECIES);
     DoubleVector s01 = s00;
     DoubleVector s02 = s00;
@@ -112,56 +100,89 @@ final class Cholesky {
     DoubleVector s31 = s00;
     DoubleVector s32 = s00;
     DoubleVector s33 = s00;
-    int k = 0;
-    for (; k + LANES <= count; k += LANES) {
+    for (int k = 0; k < depth; k += LANES) {
       DoubleVector a0 = DoubleVector.fromArray(SPECIES, c, x0 + k);
       DoubleVector a1 = DoubleVector.fromArray(SPECIES, c, x0 + n + k);
       DoubleVector a2 = DoubleVector.fromArray(SPECIES, c, x0 + 2 * n + k);
       DoubleVector a3 = DoubleVector.fromArray(SPECIES, c, x0 + 3 * n + k);
-      DoubleVector b = DoubleVector.fromArray(SPECIES, c, y0 + k);
+      DoubleVector b = DoubleVector.fromArray(SPECIES, packed, y0 + k);
       s00 = a0.fma(b, s00);
       s10 = a1.fma(b, s10);
       s20 = a2.fma(b, s20);
       s30 = a3.fma(b, s30);
-      b = DoubleVector.fromArray(SPECIES, c, y0 + n + k);
+      b = DoubleVector.fromArray(SPECIES, packed, y0 + DEPTH + k);
       s01 = a0.fma(b, s01);
       s11 = a1.fma(b, s11);
       s21 = a2.fma(b, s21);
       s31 = a3.fma(b, s31);
-      b = DoubleVector.fromArray(SPECIES, c, y0 + 2 * n + k);
+      b = DoubleVector.fromArray(SPECIES, packed, y0 + 2 * DEPTH + k);
       s02 = a0.fma(b, s02);
       s12 = a1.fma(b, s12);
       s22 = a2.fma(b, s22);
       s32 = a3.fma(b, s32);
-      b = DoubleVector.fromArray(SPECIES, c, y0 + 3 * n + k);
+      b = DoubleVector.fromArray(SPECIES, packed, y0 + 3 * DEPTH + k);
       s03 = a0.fma(b, s03);
       s13 = a1.fma(b, s13);
       s23 = a2.fma(b, s23);
       s33 = a3.fma(b, s33);
     }
-    subtract(c, n, i, j, k, count, s00, s01, s02, s03);
-    subtract(c, n, i + 1, j, k, count, s10, s11, s12, s13);
-    subtract(c, n, i + 2, j, k, count, s20, s21, s22, s23);
-    subtract(c, n, i + 3, j, k, count, s30, s31, s32, s33);
+    sums[0] = sum(s00);
+    sums[1] = sum(s01);
+    sums[2] = sum(s02);
+    sums[3] = sum(s03);
+    sums[4] = sum(s10);
+    sums[5] = sum(s11);
+    sums[6] = sum(s12);
+    sums[7] = sum(s13);
+    sums[8] = sum(s20);
+    sums[9] = sum(s21);
+    sums[10] = sum(s22);
+    sums[11] = sum(s23);
+    sums[12] = sum(s30);
+    sums[13] = sum(s31);
+    sums[14] = sum(s32);
+    sums[15] = sum(s33);
   }
 
+  /** The sum over lanes, in an order that {@code reduceLanes} does not promise. */
+  private static double sum(DoubleVector v) {
+    DoubleVector sum = v;
+    if (LANES > 8) {
+      double total = 0;
+      for (int lane = 0; lane < LANES; lane++) {
+        total += v.lane(lane);
+      }
+      return total;
+    }
+    if (LANES >= 8) {
+      sum = sum.add(sum.rearrange(XOR_4));
+    }
+    if (LANES >= 4) {
+      sum = sum.add(sum.rearrange(XOR_2));
+    }
+    if (LANES >= 2) {
+      sum = sum.add(sum.rearrange(XOR_1));
+    }
+    return sum.lane(0);
+  }
+
+  /**
+   * Takes off what {@link #fourByFour} found.
+   *
+   * @param i first row wanted
+   * @param toRow end of the rows wanted
+   * @param top row of the first four sums
+   * @param column of the first sum of each four
+   * @param toColumn end of the columns wanted
+   */
   private static void subtract(
-      double[] c,
-      int n,
-      int i,
-      int j,
-      int from,
-      int to,
-      DoubleVector s0,
-      DoubleVector s1,
-      DoubleVector s2,
-      DoubleVector s3) {
-    int x = i * n;
-    int y = j * n;
-    c[x + j] -= sum(s0) + tail(c, x, y, from, to);
-    c[x + j + 1] -= sum(s1) + tail(c, x, y + n, from, to);
-    c[x + j + 2] -= sum(s2) + tail(c, x, y + 2 * n, from, to);
-    c[x + j + 3] -= sum(s3) + tail(c, x, y + 3 * n, from, to);
+      double[] c, int n, int i, int toRow, int top, int column, int toColumn, double[] sums) {
+    for (int row = i; row < Math.min(i + 4, toRow); row++) {
+      int end = Math.min(Math.min(column + 4, toColumn), row + 1);
+      for (int j = column; j < end; j++) {
+        c[row * n + j] -= sums[(row - top) * 4 + j - column];
+      }
+    }
   }
 
   /** Factors the block on the diagonal; gives the row that failed, or −1. */

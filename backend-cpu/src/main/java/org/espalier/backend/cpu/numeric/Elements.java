@@ -3,6 +3,10 @@ package org.espalier.backend.cpu.numeric;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 import org.espalier.api.tensor.ElementType;
 
 /** Reads stored numbers as floats. */
@@ -15,7 +19,22 @@ public final class Elements {
   public static final ValueLayout.OfShort U16 =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final VectorSpecies<Integer> WORDS =
+      VectorSpecies.of(int.class, Lanes.SPECIES.vectorShape());
+
+  /** As many lanes as {@link #WORDS} in half the bits. */
+  private static final VectorSpecies<Short> HALF_WORDS =
+      VectorSpecies.of(
+          short.class, VectorShape.forBitSize(Math.max(64, Lanes.SPECIES.vectorBitSize() / 2)));
+
   private Elements() {}
+
+  /** The BF16 bits nearest to a float, ties to even; NaN stays NaN. */
+  public static short toBrain(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int rounded = bits + 0x7FFF + (bits >>> 16 & 1);
+    return (short) ((Float.isNaN(value) ? bits | 0x400000 : rounded) >>> 16);
+  }
 
   /**
    * Converts a run of elements, exactly.
@@ -32,7 +51,17 @@ public final class Elements {
         }
       }
       case BF16 -> {
-        for (int i = 0; i < count; i++) {
+        int i = 0;
+        for (; i + Lanes.COUNT <= count; i += Lanes.COUNT) {
+          ShortVector.fromMemorySegment(
+                  HALF_WORDS, source, (first + i) * Short.BYTES, ByteOrder.LITTLE_ENDIAN)
+              .convertShape(VectorOperators.ZERO_EXTEND_S2I, WORDS, 0)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .intoArray(target, offset + i);
+        }
+        for (; i < count; i++) {
           target[offset + i] =
               Float.intBitsToFloat(source.get(U16, (first + i) * Short.BYTES) << 16);
         }

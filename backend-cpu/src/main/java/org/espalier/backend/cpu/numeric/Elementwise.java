@@ -132,18 +132,27 @@ public final class Elementwise {
 
   /** x = e^(x − shift); gives the sum of the results. */
   public static float expShifted(float[] x, int offset, float shift, int n) {
+    int i = 0;
+    for (; i + COUNT <= n; i += COUNT) {
+      exp(FloatVector.fromArray(SPECIES, x, offset + i).sub(shift)).intoArray(x, offset + i);
+    }
+    for (; i < n; i++) {
+      x[offset + i] = (float) Math.exp(x[offset + i] - shift);
+    }
+    // A loop of its own: carried through the one above, the sum would be an object.
+    return sum(x, offset, n);
+  }
+
+  /** The sum of a run of values. */
+  static float sum(float[] x, int offset, int n) {
     FloatVector sums = FloatVector.zero(SPECIES);
     int i = 0;
     for (; i + COUNT <= n; i += COUNT) {
-      FloatVector e = exp(FloatVector.fromArray(SPECIES, x, offset + i).sub(shift));
-      e.intoArray(x, offset + i);
-      sums = sums.add(e);
+      sums = sums.add(FloatVector.fromArray(SPECIES, x, offset + i));
     }
     float sum = Lanes.sum(sums);
     for (; i < n; i++) {
-      float e = (float) Math.exp(x[offset + i] - shift);
-      x[offset + i] = e;
-      sum += e;
+      sum += x[offset + i];
     }
     return sum;
   }

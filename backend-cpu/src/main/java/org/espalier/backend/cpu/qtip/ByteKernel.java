@@ -30,8 +30,7 @@ final class ByteKernel implements CpuKernel {
 
   @Override
   public int inputBytes() {
-    // An odd number of cache lines, so that the same column of many rows falls into different sets.
-    return ((core.tileColumns() * ByteActivations.TILE_BYTES + 63) / 64 | 1) * 64;
+    return core.tileColumns() * ByteActivations.TILE_BYTES;
   }
 
   @Override

@@ -1,13 +1,19 @@
 package org.espalier.backend.cpu.qtip;
 
+import static jdk.incubator.vector.VectorOperators.BITWISE_BLEND;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.REVERSE_BYTES;
+
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Entries of {@link PairTable} for all states of a tile, in int lanes of any width: lanes are rows,
- * and the eight states of a row are eight windows of 48 bits.
+ * Entries of {@link PairTable} for all states of a tile, in vectors of any width. States are hashed
+ * in 16-bit lanes, since only the low 16 bits of a hash matter; an int holds two states that lie
+ * four pairs of columns apart in one row.
  */
 final class StateIndices {
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
@@ -24,38 +30,38 @@ final class StateIndices {
     for (int tile = 0; tile < tiles; tile++) {
       int block = tile * QtipCore.BLOCK_BYTES;
       for (int row = 0; row < QtipCore.TILE; row += INTS.length()) {
-        // The word before a row's own holds, as its last four nibbles, the row's first state.
-        IntVector before = reverseNibbles(stream, block + 4 * row);
-        IntVector codes = reverseNibbles(stream, block + 4 * row + 4);
+        // Words of four codes, and the same one word earlier: the last state before those codes.
+        IntVector before = reverseNibbles(stream, block + 2 + 4 * row);
+        IntVector codes = reverseNibbles(stream, block + 4 + 4 * row);
         int to = tile * QtipCore.PAIRS + row;
         store(before, indices, to);
-        store(window(before, codes, 4), indices, to + 16);
-        store(window(before, codes, 8), indices, to + 32);
-        store(window(before, codes, 12), indices, to + 48);
-        store(window(before, codes, 16), indices, to + 64);
-        store(window(before, codes, 20), indices, to + 80);
-        store(window(before, codes, 24), indices, to + 96);
-        store(window(before, codes, 28), indices, to + 112);
+        store(window(before, codes, 4, 0x000F000F), indices, to + 16);
+        store(window(before, codes, 8, 0x00FF00FF), indices, to + 32);
+        store(window(before, codes, 12, 0x0FFF0FFF), indices, to + 48);
       }
     }
   }
 
-  private static IntVector window(IntVector before, IntVector codes, int bits) {
+  /** The states some nibbles later. Shifts are of ints; the mask drops what crosses a half. */
+  private static IntVector window(IntVector before, IntVector codes, int bits, int mask) {
     return before
-        .lanewise(VectorOperators.LSHL, bits)
-        .or(codes.lanewise(VectorOperators.LSHR, 32 - bits));
+        .lanewise(LSHL, bits)
+        .lanewise(BITWISE_BLEND, codes.lanewise(LSHR, 16 - bits), mask);
   }
 
   private static void store(IntVector states, int[] indices, int to) {
-    states.mul(states.add(1)).lanewise(VectorOperators.LSHR, 6).and(1023).intoArray(indices, to);
+    ShortVector halves = states.reinterpretAsShorts();
+    IntVector hashes = halves.mul(halves).add(halves).reinterpretAsInts();
+    hashes.lanewise(LSHR, 6).and(1023).intoArray(indices, to);
+    hashes.lanewise(LSHR, 22).intoArray(indices, to + 64);
   }
 
   private static IntVector reverseNibbles(byte[] stream, int at) {
-    IntVector bytes =
+    IntVector words =
         ByteVector.fromArray(BYTES, stream, at)
-            .reinterpretAsInts()
-            .lanewise(VectorOperators.REVERSE_BYTES);
-    IntVector low = bytes.lanewise(VectorOperators.LSHL, 4).and(0xF0F0F0F0);
-    return low.or(bytes.lanewise(VectorOperators.LSHR, 4).and(0x0F0F0F0F));
+            .reinterpretAsShorts()
+            .lanewise(REVERSE_BYTES)
+            .reinterpretAsInts();
+    return words.lanewise(LSHR, 4).lanewise(BITWISE_BLEND, words.lanewise(LSHL, 4), 0xF0F0F0F0);
   }
 }

@@ -84,21 +84,23 @@ final class VectorProvider implements CpuKernelProvider {
   private synchronized WarmUp warmUp(QtipCore core, List<CpuKernel> candidates) {
     WarmUp.Outcome outcome = warmUp == null ? null : warmUp.outcome();
     if (warmUp == null || outcome != null && !outcome.conclusive()) {
-      List<? extends CpuKernel> sample = kernels.apply(sample(core));
+      List<? extends CpuKernel> sample = kernels.apply(sample(core, SAMPLE_INPUTS));
+      List<? extends CpuKernel> primer = kernels.apply(sample(core, QtipCore.TILE));
       warmUp =
           new WarmUp(
               candidates,
               core.shape().inputs(),
               List.copyOf(sample.subList(0, sample.size() - 1)),
               sample.getLast(),
-              SAMPLE_INPUTS);
+              SAMPLE_INPUTS,
+              List.copyOf(primer.subList(0, primer.size() - 1)));
     }
     return warmUp;
   }
 
   /** One row of random tiles with the codebook of {@code core}. */
-  private static QtipCore sample(QtipCore core) {
-    byte[] bytes = new byte[SAMPLE_INPUTS / QtipCore.TILE * QtipCore.BLOCK_BYTES];
+  private static QtipCore sample(QtipCore core, int inputs) {
+    byte[] bytes = new byte[inputs / QtipCore.TILE * QtipCore.BLOCK_BYTES];
     new SplittableRandom(17).nextBytes(bytes);
     for (int at = 0; at < bytes.length; at += QtipCore.BLOCK_BYTES) {
       bytes[at] = 0;
@@ -106,6 +108,6 @@ final class VectorProvider implements CpuKernelProvider {
     }
     MemorySegment tiles = Arena.ofAuto().allocate(bytes.length);
     MemorySegment.copy(bytes, 0, tiles, ValueLayout.JAVA_BYTE, 0, bytes.length);
-    return new QtipCore(tiles, core.codebook(), new LinearShape(1, QtipCore.TILE, SAMPLE_INPUTS));
+    return new QtipCore(tiles, core.codebook(), new LinearShape(1, QtipCore.TILE, inputs));
   }
 }

@@ -3,10 +3,8 @@ package org.espalier.backend.cpu.qtip;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
@@ -24,20 +22,28 @@ final class WarmUp {
   /** Boxed vectors take more than 5 µs per tile, compiled ones less than 0.1 on any CPU. */
   private static final double COMPILED_NANOS_PER_TILE = 600;
 
-  private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(30);
+  /** When a kernel is given up. */
+  private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(20);
 
-  /** How long a caller waits for the outcome, rather than run the scalar kernel meanwhile. */
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  /**
+   * How long callers wait, from the start, rather than run the scalar kernel meanwhile: that one is
+   * so much slower, above all with many rows, that waiting pays.
+   */
+  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
 
   private static final int TIMED_RUNS = 20;
 
-  private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+  /** The first compiler begins at 200 calls. */
+  private static final int PRIMING_CALLS = 220;
+
+  private final CountDownLatch usable = new CountDownLatch(1);
+  private volatile @Nullable Outcome outcome;
   private final long patienceEnds = System.nanoTime() + PATIENCE_NANOS;
 
   /**
-   * How it ended.
+   * How it stands. The first kernel that is right and fast is used while the others are tried.
    *
-   * @param winner index of the fastest kernel, −1 if none is both right and fast
+   * @param winner index of the fastest kernel so far, −1 if none is both right and fast
    * @param conclusive whether trying again would be no use
    * @param message how each kernel did
    */
@@ -52,56 +58,58 @@ final class WarmUp {
    *     for too
    * @param sample scalar
    * @param sampleInputs inputs of the small linear; it has 16 outputs
+   * @param primers the same kernels again, for a linear of a single tile
    */
   WarmUp(
       List<CpuKernel> candidates,
       int inputs,
       List<CpuKernel> samples,
       CpuKernel sample,
-      int sampleInputs) {
+      int sampleInputs,
+      List<CpuKernel> primers) {
     Thread.ofPlatform()
         .daemon()
         .name("espalier-warm-up")
         .start(() -> {
           try {
-            outcome.complete(run(candidates, inputs, samples, sample, sampleInputs));
+            run(candidates, inputs, samples, sample, sampleInputs, primers);
           } catch (RuntimeException e) {
             // Such as weights that were closed meanwhile.
-            outcome.complete(new Outcome(-1, false, "its self-test ended early: " + e));
+            outcome = new Outcome(-1, false, "its self-test ended early: " + e);
+          } finally {
+            usable.countDown();
           }
         });
   }
 
-  /** The outcome, or null while there is none. */
+  /** The outcome so far, or null while no kernel can be used. */
   @Nullable Outcome outcome() {
-    return outcome.getNow(null);
+    return outcome;
   }
 
-  /** The winner, or −1 if there is none or it has not been found within a reasonable wait. */
+  /**
+   * The winner so far, or −1 if there is none or it has not been found within a reasonable wait.
+   */
   int winner() {
-    try {
-      Outcome now = outcome.getNow(null);
-      long wait = patienceEnds - System.nanoTime();
-      if (now == null && wait > 0) {
-        now = outcome.get(wait, TimeUnit.NANOSECONDS);
+    Outcome now = outcome;
+    if (now == null) {
+      try {
+        long wait = Math.max(0, patienceEnds - System.nanoTime());
+        now = usable.await(wait, TimeUnit.NANOSECONDS) ? outcome : null;
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
       }
-      return now == null ? -1 : now.winner();
-    } catch (TimeoutException e) {
-      return -1;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return -1;
-    } catch (ExecutionException e) {
-      throw new IllegalStateException(e);
     }
+    return now == null ? -1 : now.winner();
   }
 
-  private static Outcome run(
+  private void run(
       List<CpuKernel> candidates,
       int inputs,
       List<CpuKernel> samples,
       CpuKernel sample,
-      int sampleInputs) {
+      int sampleInputs,
+      List<CpuKernel> primers) {
     float[] expected = new Trial(sample, sampleInputs, 5).run();
     int winner = -1;
     double best = COMPILED_NANOS_PER_TILE;
@@ -113,14 +121,30 @@ final class WarmUp {
         message.append(" gave wrong results in its self-test");
         continue;
       }
+      prime(primers.get(i));
       double nanos = warm(candidates.get(i), inputs) / (inputs / 16.0);
       message.append(" takes ").append(Math.round(nanos)).append(" ns per tile");
       if (nanos < best) {
         best = nanos;
         winner = i;
+        outcome = new Outcome(winner, true, message.toString());
+        usable.countDown();
       }
     }
-    return new Outcome(winner, true, message.toString());
+    outcome = new Outcome(winner, true, message.toString());
+  }
+
+  /**
+   * Calls a kernel often enough for the first compiler to take notice. Interpreted vector code
+   * takes a millisecond per tile, so one tile per call must do until then.
+   */
+  private static void prime(CpuKernel primer) {
+    Trial one = new Trial(primer, QtipCore.TILE, 1);
+    Trial several = new Trial(primer, QtipCore.TILE, 3);
+    for (int i = 0; i < PRIMING_CALLS; i++) {
+      one.run();
+      several.run();
+    }
   }
 
   /** Runs a kernel until it is compiled or time is up; the shortest time for one row. */

@@ -3,6 +3,7 @@ package org.espalier.backend.cpu.stage;
 import java.util.ArrayList;
 import java.util.List;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.backend.cpu.numeric.Elements;
 
 /**
  * Keys and values of one layer of one session. Memory comes in pages of {@value #PAGE} positions as
@@ -38,12 +39,9 @@ final class KeyValueCache {
     }
   }
 
-  /** Gives memory above {@code length} positions back. */
-  void truncate(int length) {
-    int needed = (length + PAGE - 1) / PAGE;
-    while (pages.size() > needed) {
-      pages.removeLast();
-    }
+  /** Gives all memory back. */
+  void release() {
+    pages.clear();
   }
 
   private int index(int head, int position) {
@@ -109,13 +107,9 @@ final class KeyValueCache {
     }
   }
 
-  /** Rounds to the nearest, ties to even, as the conversion to F16 does. */
   private static void toBrain(float[] from, int at, short[] to, int offset, int count) {
     for (int i = 0; i < count; i++) {
-      float value = from[at + i];
-      int bits = Float.floatToRawIntBits(value);
-      int rounded = bits + 0x7FFF + (bits >>> 16 & 1);
-      to[offset + i] = (short) ((Float.isNaN(value) ? bits | 0x400000 : rounded) >>> 16);
+      to[offset + i] = Elements.toBrain(from[at + i]);
     }
   }
 

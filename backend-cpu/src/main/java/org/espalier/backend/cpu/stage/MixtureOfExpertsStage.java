@@ -24,6 +24,9 @@ final class MixtureOfExpertsStage implements CompiledStage {
   private final int used;
   private final int hidden;
 
+  /** Spares an object for every site where nobody looks. */
+  private final boolean isObserved;
+
   private int groupStart;
   private int groupEnd;
   private int groupExperts;
@@ -105,6 +108,7 @@ final class MixtureOfExpertsStage implements CompiledStage {
     experts = stage.experts();
     used = stage.used();
     hidden = linears.gate.outputs();
+    isObserved = pass.observer != Observer.NONE;
   }
 
   @Override
@@ -124,10 +128,14 @@ final class MixtureOfExpertsStage implements CompiledStage {
         continue;
       }
       workers.run(2 * slots, prepareInput);
-      observeInputs();
+      if (isObserved) {
+        observeInputs();
+      }
       workers.run(groupExperts * (linears.gate.chunks() + linears.up.chunks()), multiplyInput);
       workers.run(slots, activate);
-      observeHidden();
+      if (isObserved) {
+        observeHidden();
+      }
       workers.run(groupExperts * linears.down.chunks(), multiplyDown);
       workers.run(slots, finishDown);
       workers.run(rows, add);

@@ -23,12 +23,17 @@ public final class SequenceState {
     position += count;
   }
 
-  /** Forgets positions from the given one on. */
+  /** Forgets positions from the given one on; their memory stays for those that follow. */
   public void truncate(int to) {
     position = to;
+  }
+
+  /** Gives all memory back. */
+  public void release() {
+    position = 0;
     for (KeyValueCache cache : caches) {
       if (cache != null) {
-        cache.truncate(to);
+        cache.release();
       }
     }
   }

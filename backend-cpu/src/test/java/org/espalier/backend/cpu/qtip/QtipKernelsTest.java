@@ -104,7 +104,7 @@ class QtipKernelsTest {
             .orElseThrow(EspalierException.Unsupported::new);
     CpuKernel right = QtipKernels.scalar(core);
     CpuKernel wrong = QtipKernels.scalar(other);
-    WarmUp warmUp = new WarmUp(List.of(wrong), 512, List.of(wrong), right, 512);
+    WarmUp warmUp = new WarmUp(List.of(wrong), 512, List.of(wrong), right, 512, List.of(wrong));
     assertEquals(-1, warmUp.winner());
     WarmUp.Outcome outcome = warmUp.outcome();
     assertTrue(outcome != null && outcome.message().contains("wrong results"), () -> "" + outcome);

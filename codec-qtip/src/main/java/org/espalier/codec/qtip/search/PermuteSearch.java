@@ -67,6 +67,7 @@ public final class PermuteSearch implements TrellisSearch {
   private static final VectorShuffle<Short> REVERSE =
       VectorShuffle.fromOp(SHORTS, lane -> LANES - 1 - lane);
   private static final int[] INTERLEAVE = interleave();
+  private static final short[] LOW_HALVES = lowHalves();
 
   private final float[] first = new float[ENTRIES];
   private final float[] second = new float[ENTRIES];
@@ -89,6 +90,21 @@ public final class PermuteSearch implements TrellisSearch {
   private final short[] least = new short[LANES];
   private final int[] half = new int[Groups.BRANCHES * INT_LANES];
   private final short[] trace = new short[STEPS * TRACE_WORDS];
+
+  private float target0;
+  private float target1;
+  private float units;
+  private int traceAt;
+
+  /**
+   * What a step consists of. Three receivers at one call: the compiler then leaves each loop in a
+   * method of its own. Inlined into one, they were too much for it, and vectors went to the heap.
+   */
+  private final Runnable[] phases = {
+    () -> measure(first, second, target0, target1, units, distances, errors),
+    () -> minimise(errors, lookup, advance, costs, minima, least),
+    () -> arrange(minima, lowest() & ~BRANCH_MASK, half, trace, traceAt, costs)
+  };
 
   /**
    * A search over the given codewords.
@@ -155,16 +171,17 @@ public final class PermuteSearch implements TrellisSearch {
 
   @Override
   public void search(float[] targets, int offset, int[] walk) {
-    float units = units(targets, offset);
+    units = units(targets, offset);
     for (int i = 0; i < Groups.COUNT; i++) {
       costs[i] = (short) (i % LANES / 2);
     }
     for (int step = 0; step < STEPS; step++) {
-      float a0 = limited(targets[offset + 2 * step]);
-      float a1 = limited(targets[offset + 2 * step + 1]);
-      measure(first, second, a0, a1, units, distances, errors);
-      minimise(errors, lookup, advance, costs, minima, least);
-      arrange(minima, lowest() & ~BRANCH_MASK, half, trace, step * TRACE_WORDS, costs);
+      target0 = limited(targets[offset + 2 * step]);
+      target1 = limited(targets[offset + 2 * step + 1]);
+      traceAt = step * TRACE_WORDS;
+      for (Runnable phase : phases) {
+        phase.run();
+      }
     }
     walkBack(walk);
   }
@@ -220,18 +237,27 @@ public final class PermuteSearch implements TrellisSearch {
       distance.intoArray(distances, i);
     }
     float minimum = least.reduceLanes(VectorOperators.MIN);
-    for (int i = 0; i < ENTRIES; i += INT_LANES) {
-      FloatVector.fromArray(FLOATS, distances, i)
-          .sub(minimum)
-          .mul(units)
-          .min(LARGEST_ERROR)
-          .add(ROUND)
-          .reinterpretAsInts()
-          .lanewise(VectorOperators.LSHL, 4)
-          .convertShape(VectorOperators.I2S, ShortVector.SPECIES_256, 0)
-          .reinterpretAsShorts()
+    ShortVector lowHalves = ShortVector.fromArray(SHORTS, LOW_HALVES, 0);
+    for (int i = 0; i < ENTRIES; i += LANES) {
+      // A permute narrows; a conversion of species is not always compiled to one instruction.
+      lowHalves
+          .selectFrom(
+              sixteenths(distances, i, minimum, units),
+              sixteenths(distances, i + INT_LANES, minimum, units))
           .intoArray(errors, i);
     }
+  }
+
+  /** Sixteen errors as multiples of 16, each in the low half of an int. */
+  private static ShortVector sixteenths(float[] distances, int at, float minimum, float units) {
+    return FloatVector.fromArray(FLOATS, distances, at)
+        .sub(minimum)
+        .mul(units)
+        .min(LARGEST_ERROR)
+        .add(ROUND)
+        .reinterpretAsInts()
+        .lanewise(VectorOperators.LSHL, 4)
+        .reinterpretAsShorts();
   }
 
   /**
@@ -353,6 +379,15 @@ public final class PermuteSearch implements TrellisSearch {
     highPairs.selectFrom(x0, y0).reinterpretAsShorts().intoArray(costs, to + 4 * LANES);
     lowPairs.selectFrom(x1, y1).reinterpretAsShorts().intoArray(costs, to + 8 * LANES);
     highPairs.selectFrom(x1, y1).reinterpretAsShorts().intoArray(costs, to + 12 * LANES);
+  }
+
+  /** Even lanes of two registers. */
+  private static short[] lowHalves() {
+    short[] lanes = new short[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      lanes[lane] = (short) (2 * lane);
+    }
+    return lanes;
   }
 
   /**

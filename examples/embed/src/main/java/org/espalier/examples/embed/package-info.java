@@ -1,0 +1,5 @@
+/** A program that embeds Espalier. */
+@NullMarked
+package org.espalier.examples.embed;
+
+import org.jspecify.annotations.NullMarked;

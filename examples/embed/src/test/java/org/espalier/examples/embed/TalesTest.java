@@ -1,0 +1,73 @@
+package org.espalier.examples.embed;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs the program as its user would: java -p, and nothing else. */
+class TalesTest {
+  @TempDir private Path folder;
+
+  private List<String> run(String model) throws IOException, InterruptedException {
+    Path out = folder.resolve("out");
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-p",
+                System.getProperty("espalier.modules"),
+                "-m",
+                "org.espalier.examples.embed/org.espalier.examples.embed.Tales",
+                model)
+            .redirectErrorStream(true)
+            .redirectOutput(out.toFile())
+            .start();
+    if (!process.waitFor(2, TimeUnit.MINUTES)) {
+      process.destroyForcibly();
+      throw new AssertionError("still running: " + Files.readString(out));
+    }
+    assertEquals(0, process.exitValue(), Files.readString(out));
+    return Files.readAllLines(out, StandardCharsets.UTF_8).stream()
+        .filter(line -> !line.startsWith("WARNING: Using incubator modules"))
+        .toList();
+  }
+
+  @Test
+  void isAModule() {
+    assertTrue(Tales.class.getModule().isNamed());
+  }
+
+  @Test
+  void talesAreTold() throws Exception {
+    List<String> lines =
+        run(Path.of(System.getProperty("espalier.models"), "tiny-tales-qtip.gguf").toString());
+    String all = String.join("\n", lines);
+    assertEquals("context of 1024 tokens", lines.getFirst());
+    assertTrue(all.contains("\nOnce upon a time, "), all);
+    assertTrue(all.contains("\n(LENGTH)\nThe king"), all);
+    assertTrue(all.contains("\nThe witch"), all);
+    assertTrue(all.matches("(?s).*There was once.* \\.\\.\\.\n\\(CANCELLED\\)"), all);
+    List<String> again =
+        run(Path.of(System.getProperty("espalier.models"), "tiny-tales-qtip.gguf").toString());
+    assertEquals(lines.getLast(), again.getLast());
+    int king = all.indexOf("The king");
+    assertEquals(
+        all.substring(0, king), String.join("\n", again).substring(0, king), "temperature 0");
+    assertNotEquals(-1, king);
+  }
+
+  @Test
+  void aMissingModelIsOneSentence() throws Exception {
+    List<String> lines = run(folder.resolve("none.gguf").toString());
+    assertEquals(1, lines.size(), lines.toString());
+    assertTrue(lines.getFirst().contains("there is no file"), lines.toString());
+  }
+}

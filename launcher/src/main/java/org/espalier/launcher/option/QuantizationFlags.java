@@ -1,0 +1,242 @@
+package org.espalier.launcher.option;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.BackendId;
+import org.espalier.runtime.quantisation.RotatedHessian;
+import org.espalier.runtime.quantisation.calibration.HessianPolicy;
+import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
+import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** How to quantise. */
+public final class QuantizationFlags {
+  @Option(
+      names = "--calibration",
+      paramLabel = "FILE",
+      description =
+          "What the model reads: a text, in which the end-of-text token's text separates documents;"
+              + " lines of JSON (.jsonl, .json) or Parquet, a document each; or token ids (.npy).")
+  private Optional<Path> calibration = Optional.empty();
+
+  @Option(
+      names = "--field",
+      paramLabel = "NAME",
+      description = "Field of each row that holds the text. Default: ${DEFAULT-VALUE}.")
+  private String field = "text";
+
+  @Option(
+      names = "--sequences",
+      paramLabel = "N",
+      converter = PositiveConverter.class,
+      description =
+          "How many sequences it reads; the published model took 2048. Default: ${DEFAULT-VALUE}.")
+  private int sequences = 256;
+
+  @Option(
+      names = "--length",
+      paramLabel = "N",
+      converter = PositiveConverter.class,
+      description = "Tokens of each. Default: ${DEFAULT-VALUE}.")
+  private int length = 1024;
+
+  @Option(
+      names = "--hessian",
+      paramLabel = "WHICH",
+      converter = PolicyConverter.class,
+      description = {
+        "What an expert is fitted to: per-expert, the tokens that reach it; layer-mean or"
+            + " token-weighted, what the layer's experts see on average. Default: per-expert."
+      })
+  private HessianPolicy hessian = HessianPolicy.PER_EXPERT;
+
+  @Option(
+      names = "--hessians",
+      paramLabel = "FOLDER",
+      description =
+          "Keeps what the matrices multiply in a folder, for later runs to use instead of reading"
+              + " again; then they need no --calibration.")
+  private Optional<Path> hessians = Optional.empty();
+
+  @Option(
+      names = {"-s", "--seed"},
+      paramLabel = "N",
+      description = "Of the random signs. Default: ${DEFAULT-VALUE}.")
+  private long seed = 1;
+
+  @Option(
+      names = "--damping",
+      paramLabel = "X",
+      description =
+          "Share of the mean diagonal that is added to a Hessian. Default: ${DEFAULT-VALUE}.")
+  private double damping = RotatedHessian.DEFAULT_DAMPING;
+
+  @Option(
+      names = "--refine",
+      paramLabel = "N",
+      description =
+          "Passes that choose every code again, knowing all others; each takes as long as the first."
+              + " Default: ${DEFAULT-VALUE}, the algorithm as published.")
+  private int refinements = 0;
+
+  @Option(
+      names = "--embeddings",
+      paramLabel = "TYPE",
+      description = "f32, bf16, f16 or q8_0. Default: as in the checkpoint.")
+  private Optional<EmbeddingType> embeddings = Optional.empty();
+
+  @Option(
+      names = "--compatible",
+      description =
+          "Writes the keys of the published file and no others, and F32 embeddings, for readers that"
+              + " know no better.")
+  private boolean compatible;
+
+  @Option(
+      names = "--name",
+      paramLabel = "TEXT",
+      description = "The model's name in the new file. Default: that of the checkpoint.")
+  private Optional<String> name = Optional.empty();
+
+  @Option(
+      names = "--json-report",
+      paramLabel = "FILE",
+      description = "Writes a line of JSON about every matrix.")
+  private Optional<Path> report = Optional.empty();
+
+  @Option(
+      names = "--picture",
+      paramLabel = "FILE",
+      description = "Draws the losses by layer and projection (SVG).")
+  private Optional<Path> picture = Optional.empty();
+
+  @Option(
+      names = "--codec",
+      paramLabel = "NAME",
+      description = "Encoding of the weights. Default: ${DEFAULT-VALUE}.")
+  private String codec = "qtip";
+
+  @Option(
+      names = "--search",
+      paramLabel = "NAME",
+      description = "How codes are found. Default: the fastest on this machine.")
+  private Optional<String> search = Optional.empty();
+
+  @Option(
+      names = "--format",
+      paramLabel = "NAME",
+      description = "Kind of the new file. Default: ${DEFAULT-VALUE}.")
+  private String format = "gguf";
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      converter = BackendConverter.class,
+      description = "What runs the layers. Default: the best that accepts them.")
+  private Optional<BackendId> backend = Optional.empty();
+
+  @Option(
+      names = {"-t", "--threads"},
+      paramLabel = "N",
+      description = "Threads. Default: as many as there are physical cores, which -1 means too.")
+  private int threads = -1;
+
+  /** The options; what is wrong among them is refused. */
+  public QuantizationOptions options(boolean resume, boolean restart) {
+    if (threads == 0) {
+      throw new InvalidRequest("-t 0: at least one thread is needed");
+    }
+    if (!(damping >= 0) || Double.isInfinite(damping)) {
+      throw new InvalidRequest("--damping must be a number from 0: " + damping);
+    }
+    if (refinements < 0) {
+      throw new InvalidRequest("--refine must be 0 or more: " + refinements);
+    }
+    if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
+      throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
+    }
+    if (calibration.isEmpty() && hessians.isEmpty()) {
+      throw new InvalidRequest("--calibration is missing: name a text to calibrate on");
+    }
+    return new QuantizationOptions(
+        seed,
+        hessian,
+        damping,
+        refinements,
+        compatible,
+        embeddings,
+        name,
+        resume,
+        restart,
+        hessians,
+        threads < 0 ? PhysicalCores.count() : threads);
+  }
+
+  /** What to calibrate on. */
+  public Optional<Path> calibration() {
+    return calibration;
+  }
+
+  /** Field of rows. */
+  public String field() {
+    return field;
+  }
+
+  /** Sequences at most. */
+  public int sequences() {
+    return sequences;
+  }
+
+  /** Tokens of each. */
+  public int length() {
+    return length;
+  }
+
+  /** A file for the report. */
+  public Optional<Path> report() {
+    return report;
+  }
+
+  /** A file for the picture. */
+  public Optional<Path> picture() {
+    return picture;
+  }
+
+  /** Name of the codec. */
+  public String codec() {
+    return codec;
+  }
+
+  /** Name of the search. */
+  public Optional<String> search() {
+    return search;
+  }
+
+  /** Name of the format. */
+  public String format() {
+    return format;
+  }
+
+  /** Name of the backend. */
+  public Optional<BackendId> backend() {
+    return backend;
+  }
+
+  /** Reads a policy. */
+  static final class PolicyConverter implements ITypeConverter<HessianPolicy> {
+    @Override
+    public HessianPolicy convert(String value) {
+      return switch (value) {
+        case "per-expert" -> HessianPolicy.PER_EXPERT;
+        case "layer-mean" -> HessianPolicy.LAYER_MEAN;
+        case "token-weighted" -> HessianPolicy.TOKEN_WEIGHTED;
+        default ->
+            throw new TypeConversionException(
+                "'%s' is none of per-expert, layer-mean and token-weighted".formatted(value));
+      };
+    }
+  }
+}

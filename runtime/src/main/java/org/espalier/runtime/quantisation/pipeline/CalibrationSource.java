@@ -1,0 +1,66 @@
+package org.espalier.runtime.quantisation.pipeline;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
+import org.espalier.runtime.quantisation.calibration.SavedHessians;
+
+/**
+ * Where Hessians come from: tokens, or a folder of saved ones, or both.
+ *
+ * @param description of model and calibration, by names; what it says decides what belongs together
+ * @param tokens empty when all Hessians are saved
+ * @param saved folder to read from or to fill
+ */
+record CalibrationSource(
+    Map<String, String> description,
+    Optional<CalibrationTokens> tokens,
+    Optional<SavedHessians> saved) {
+
+  static CalibrationSource of(
+      String model, Optional<CalibrationTokens> tokens, Optional<SavedHessians> saved, int layers) {
+    Map<String, String> description = new LinkedHashMap<>();
+    if (tokens.isPresent()) {
+      description.put("model", model);
+      description.put("tokens", tokens.get().sha256());
+      description.put("data", tokens.get().dataSha256());
+      description.put("sequences", Integer.toString(tokens.get().sequences().size()));
+      description.put("length", Integer.toString(tokens.get().length()));
+      saved.ifPresent(folder -> folder.describe(description));
+      return new CalibrationSource(description, tokens, saved);
+    }
+    SavedHessians folder =
+        saved.orElseThrow(
+            () -> new InvalidRequest("neither tokens nor saved Hessians to calibrate with"));
+    description.putAll(
+        folder
+            .description()
+            .orElseThrow(() ->
+                new InvalidRequest(
+                    "%s holds no Hessians: give --calibration, too".formatted(folder.folder()))));
+    if (!model.equals(description.get("model"))) {
+      throw new InvalidRequest(
+          "the Hessians in %s are of another model".formatted(folder.folder()));
+    }
+    for (int layer = 0; layer < layers; layer++) {
+      if (!folder.has(layer)) {
+        throw new InvalidRequest(
+            "%s lacks the Hessians of layer %d: give --calibration, too"
+                .formatted(folder.folder(), layer));
+      }
+    }
+    return new CalibrationSource(description, tokens, saved);
+  }
+
+  /** A number of the description, as whoever saved it wrote it; 0 when it is none. */
+  long number(String name) {
+    String value = description.getOrDefault(name, "0");
+    return value.matches("[0-9]{1,18}") ? Long.parseLong(value) : 0;
+  }
+
+  String text(String name) {
+    return description.getOrDefault(name, "");
+  }
+}

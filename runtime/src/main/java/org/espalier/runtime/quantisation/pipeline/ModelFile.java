@@ -1,0 +1,277 @@
+package org.espalier.runtime.quantisation.pipeline;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.codec.Codec;
+import org.espalier.api.codec.Packing;
+import org.espalier.api.format.Metadata;
+import org.espalier.api.format.ModelArtifact;
+import org.espalier.api.format.ModelFormat;
+import org.espalier.api.format.ModelWriter;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.LinearShape;
+import org.espalier.api.linear.Role;
+import org.espalier.api.model.ModelContent.Weights;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.ElementType;
+import org.espalier.api.tensor.StorageType;
+import org.espalier.api.tensor.Tensor;
+import org.espalier.runtime.Providers;
+import org.espalier.runtime.loading.Architectures;
+import org.espalier.runtime.loading.Formats;
+import org.espalier.runtime.loading.TensorBinder;
+import org.espalier.runtime.quantisation.SignVectors;
+
+/** Puts results together into a model file, and reads it back. */
+final class ModelFile {
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final StorageType F32_TYPE = new StorageType.Plain(ElementType.F32);
+
+  private final ModelSource source;
+  private final Codec codec;
+  private final WorkFolder work;
+  private final QuantizationOptions options;
+  private final QuantizationListener listener;
+  private final int vocabulary;
+  private final List<Piece> pieces = new ArrayList<>();
+  private long total;
+
+  /**
+   * Prepares a file.
+   *
+   * @param vocabulary rows of token table and head that are kept
+   */
+  ModelFile(
+      ModelSource source,
+      Codec codec,
+      WorkFolder work,
+      QuantizationOptions options,
+      int vocabulary,
+      QuantizationListener listener) {
+    this.source = source;
+    this.codec = codec;
+    this.work = work;
+    this.options = options;
+    this.vocabulary = vocabulary;
+    this.listener = listener;
+    source.content().weights().forEach(this::add);
+  }
+
+  /** One tensor. */
+  private record Piece(
+      String name, StorageType type, List<Long> shape, long bytes, ModelWriter.Content content) {}
+
+  private void add(Weights weights) {
+    switch (weights) {
+      case Weights.Vector vector -> {
+        MemorySegment bytes = vector.norm().weight();
+        add(
+            vector.stem() + ".weight",
+            F32_TYPE,
+            List.of((long) vector.norm().width()),
+            bytes.byteSize(),
+            sink -> sink.append(bytes));
+      }
+      case Weights.Matrix matrix -> {
+        Optional<Operator> operator = ModelSource.operator(matrix, codec);
+        operator.ifPresentOrElse(this::encoded, () -> plain(matrix));
+      }
+    }
+  }
+
+  private void add(
+      String name, StorageType type, List<Long> shape, long bytes, ModelWriter.Content content) {
+    pieces.add(new Piece(name, type, shape, bytes, content));
+    total += bytes;
+  }
+
+  private void encoded(Operator operator) {
+    Packing packing = operator.packing();
+    LinearShape shape = operator.source().shape();
+    long matrixBytes =
+        (long) (shape.outputs() / packing.grid().rows())
+            * (shape.inputs() / packing.grid().columns())
+            * packing.packedBytes();
+    add(
+        operator.tensor(),
+        packing.tiles().type(),
+        packing.tiles().shape(),
+        matrixBytes * shape.experts(),
+        sink -> {
+          byte[] packed = new byte[Math.toIntExact(matrixBytes)];
+          MemorySegment segment = MemorySegment.ofArray(packed);
+          for (Operator.Unit unit : operator.units()) {
+            UnitFile.Result result = result(unit);
+            byte[] codes = result.matrix().codes();
+            packing.pack(
+                codes.length / packing.codeBytes(), codes, result.matrix().scale(), segment);
+            sink.append(segment);
+          }
+        });
+    signs(packing.inputSigns(), operator.inputSigns(), shape.experts(), shape.inputs());
+    signs(packing.outputSigns(), operator.outputSigns(), shape.experts(), shape.outputs());
+  }
+
+  private UnitFile.Result result(Operator.Unit unit) {
+    return work.result(unit)
+        .orElseThrow(() ->
+            new DeviceFailure(
+                "the result of %s has been lost: --resume makes it again".formatted(unit.name())));
+  }
+
+  private void signs(Packing.Member member, String name, int experts, int length) {
+    add(
+        name,
+        member.type(),
+        member.shape(),
+        (long) experts * length * Float.BYTES,
+        sink -> {
+          MemorySegment segment = MemorySegment.ofArray(new byte[length * Float.BYTES]);
+          for (int expert = 0; expert < experts; expert++) {
+            float[] signs = SignVectors.of(options.seed(), name, expert, length);
+            MemorySegment.copy(signs, 0, segment, F32, 0, length);
+            sink.append(segment);
+          }
+        });
+  }
+
+  private void plain(Weights.Matrix matrix) {
+    EncodedLinear linear = matrix.linear();
+    LinearShape shape = linear.shape();
+    Role role = linear.id().role();
+    boolean table = role == Role.EMBEDDING || role == Role.HEAD;
+    int rows = table ? Math.min(vocabulary, shape.outputs()) : shape.outputs();
+    RowEncoder encoder = RowEncoder.of(type(linear, table), shape.inputs());
+    List<Long> dimensions = new ArrayList<>();
+    if (ModelSource.isQuantizable(linear) && isBank(role)) {
+      dimensions.add((long) shape.experts());
+    }
+    dimensions.add((long) rows);
+    dimensions.add((long) shape.inputs());
+    add(
+        matrix.stem() + ".weight",
+        encoder.type(),
+        dimensions,
+        (long) shape.experts() * rows * encoder.rowBytes(),
+        sink -> {
+          float[] values = new float[shape.inputs()];
+          MemorySegment row = MemorySegment.ofArray(new byte[encoder.rowBytes()]);
+          for (int expert = 0; expert < shape.experts(); expert++) {
+            for (int i = 0; i < rows; i++) {
+              DenseWeights.row(linear, expert, i, values, 0);
+              encoder.encode(values, row);
+              sink.append(row);
+            }
+          }
+        });
+  }
+
+  private static boolean isBank(Role role) {
+    return role == Role.EXPERT_GATE || role == Role.EXPERT_UP || role == Role.EXPERT_DOWN;
+  }
+
+  private EmbeddingType type(EncodedLinear linear, boolean table) {
+    if (linear.id().role() == Role.ROUTER) {
+      return EmbeddingType.F32;
+    }
+    if (table && options.embeddings().isPresent()) {
+      return options.embeddings().get();
+    }
+    return plainType(linear, options.compatible());
+  }
+
+  /** How what is not quantised is stored: without loss. */
+  static EmbeddingType plainType(EncodedLinear linear, boolean compatible) {
+    if (compatible) {
+      return EmbeddingType.F32;
+    }
+    return switch (DenseWeights.of(linear).element()) {
+      case F32 -> ModelSource.isQuantizable(linear) ? EmbeddingType.F16 : EmbeddingType.F32;
+      case F16 -> EmbeddingType.F16;
+      case BF16 -> EmbeddingType.BF16;
+    };
+  }
+
+  /** Bytes of all tensors. */
+  long bytes() {
+    return total;
+  }
+
+  /** Writes it; what was there stays until the new file is complete. */
+  void write(Path target, ModelFormat format, Metadata metadata) {
+    long[] written = new long[1];
+    try (ModelWriter writer =
+        format
+            .create(target, metadata)
+            .orElseThrow(reason -> new Unsupported("cannot write " + target + ": " + reason))) {
+      for (Piece piece : pieces) {
+        writer.declare(piece.name(), piece.type(), piece.shape(), piece.bytes());
+      }
+      for (Piece piece : pieces) {
+        writer.write(
+            piece.name(),
+            sink ->
+                piece
+                    .content()
+                    .writeTo(bytes -> {
+                      sink.append(bytes);
+                      written[0] += bytes.byteSize();
+                      listener.progress("writing", written[0], total);
+                    }));
+      }
+      writer.finish();
+    }
+  }
+
+  /**
+   * Reads it back: every operator must find its codec, and every byte must be as it was meant.
+   *
+   * @throws DeviceFailure when it is not
+   */
+  void verify(Path target, Providers providers) {
+    try (ModelArtifact artifact = Formats.open(target, providers.formats())) {
+      ModelPlan plan =
+          Architectures.plan(
+              artifact, providers.architectures(), new TensorBinder(artifact, providers.codecs()));
+      if (plan.stages().size() != source.plan().stages().size()) {
+        throw new DeviceFailure(target + " reads back as another model than was written");
+      }
+      long[] read = new long[1];
+      for (Piece piece : pieces) {
+        Tensor tensor = artifact.tensors().get(piece.name());
+        if (tensor == null || !tensor.shape().equals(piece.shape())) {
+          throw damaged(target, piece);
+        }
+        long[] at = new long[1];
+        piece
+            .content()
+            .writeTo(bytes -> {
+              MemorySegment there = tensor.bytes().asSlice(at[0], bytes.byteSize());
+              if (there.mismatch(bytes) >= 0) {
+                throw damaged(target, piece);
+              }
+              at[0] += bytes.byteSize();
+              read[0] += bytes.byteSize();
+              listener.progress("reading back", read[0], total);
+            });
+      }
+    } catch (IOException e) {
+      throw new DeviceFailure("%s cannot be read back (%s)".formatted(target, e.getMessage()), e);
+    }
+  }
+
+  private static DeviceFailure damaged(Path target, Piece piece) {
+    return new DeviceFailure(
+        "%s was written, but '%s' reads back differently: the disk may be failing; --resume writes it again"
+            .formatted(target, piece.name()));
+  }
+}
