@@ -12,6 +12,7 @@ module org.espalier.launcher {
   requires org.espalier.api;
   requires transitive org.espalier.runtime;
   requires org.espalier.datasets;
+  requires org.espalier.downloads;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
 

@@ -25,6 +25,7 @@ public final class Product {
           "backend-offload",
           "runtime",
           "datasets",
+          "downloads",
           "testkit",
           "launcher");
 
