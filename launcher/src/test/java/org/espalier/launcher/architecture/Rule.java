@@ -135,7 +135,7 @@ enum Rule {
   NETWORK_CLIENT_IN_THE_DOWNLOADS_ONLY(
       noClasses()
           .that()
-          .resideOutsideOfPackage("org.espalier.downloads..")
+          .resideOutsideOfPackages("org.espalier.downloads..", "org.espalier.server.load..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("java.net.http..")
