@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       ExplainCommand.class,
       PluginsCommand.class,
+      ModelsCommand.class,
       RepairCommand.class,
       ConvertCommand.class,
       QuantizeCommand.class,

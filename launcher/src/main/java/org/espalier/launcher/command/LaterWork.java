@@ -11,13 +11,12 @@ import java.util.Optional;
 public final class LaterWork {
   private static final Map<String, String> FLAGS =
       Map.ofEntries(
-          Map.entry("-hf", "download models; download the file and give it with -m"),
-          Map.entry("-hfr", "download models; download the file and give it with -m"),
-          Map.entry("--hf-repo", "download models; download the file and give it with -m"),
-          Map.entry("-hff", "download models; download the file and give it with -m"),
-          Map.entry("--hf-file", "download models; download the file and give it with -m"),
-          Map.entry("-mu", "download models; download the file and give it with -m"),
-          Map.entry("--model-url", "download models; download the file and give it with -m"),
+          Map.entry(
+              "-mu",
+              "download from any address; give -hf USER/MODEL, or download the file and give it with -m"),
+          Map.entry(
+              "--model-url",
+              "download from any address; give -hf USER/MODEL, or download the file and give it with -m"),
           Map.entry("--qtip-expert-offload", "move experts between a GPU and the host"),
           Map.entry("--n-cpu-moe", "move experts between a GPU and the host"),
           Map.entry("-ncmoe", "move experts between a GPU and the host"),
@@ -32,6 +31,7 @@ public final class LaterWork {
 
   private static final Map<String, String> COMMANDS =
       Map.ofEntries(Map.entry("models", "download models"));
+      Map.ofEntries(Map.entry("serve", "serve over HTTP"), Map.entry("server", "serve over HTTP"));
 
   private LaterWork() {}
 

@@ -22,6 +22,7 @@ import org.espalier.launcher.console.Interruption;
 import org.espalier.launcher.console.NewFile;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.CommonFlags;
+import org.espalier.launcher.option.HubFlags;
 import org.espalier.launcher.option.QuantizationFlags;
 import org.espalier.launcher.report.QuantizationProgress;
 import org.espalier.runtime.Model;
@@ -61,13 +62,13 @@ final class QuantizeCommand implements Callable<Integer> {
   private final Console console;
   private final Interruption interruption;
   private final ProviderDiscovery discovery;
+  private final ModelDownload download;
 
   @Option(
       names = {"-m", "--model"},
-      required = true,
       paramLabel = "FOLDER",
       description = "The checkpoint: a folder with safetensors and config.json, or a model file.")
-  private Path model = Path.of("");
+  private Optional<Path> model = Optional.empty();
 
   @Option(
       names = {"-o", "--out"},
@@ -87,13 +88,21 @@ final class QuantizeCommand implements Callable<Integer> {
   @ArgGroup(validate = false, order = 1, heading = "%nQuantisation:%n")
   private QuantizationFlags flags = new QuantizationFlags();
 
+  @ArgGroup(validate = false, order = 2, heading = "%nDownload:%n")
+  private HubFlags hub = new HubFlags();
+
   @Mixin private CommonFlags common = new CommonFlags();
 
   @Inject
-  QuantizeCommand(Console console, Interruption interruption, ProviderDiscovery discovery) {
+  QuantizeCommand(
+      Console console,
+      Interruption interruption,
+      ProviderDiscovery discovery,
+      ModelDownload download) {
     this.console = console;
     this.interruption = interruption;
     this.discovery = discovery;
+    this.download = download;
   }
 
   @Override
@@ -104,13 +113,16 @@ final class QuantizeCommand implements Callable<Integer> {
     Target.check(out, force, 0);
     flags.report().ifPresent(NewFile::requirePossible);
     flags.picture().ifPresent(NewFile::requirePossible);
+    Path checkpoint = download.checkpoint(model, hub);
     Providers providers = discovery.find(List.of());
     QuantizationTools tools = tools(providers);
     QuantizationOptions options = flags.options(resume, force);
     List<MatrixReport> reports;
     QuantizationProgress progress = new QuantizationProgress(console, interruption, flags.report());
     try (Interruption.Work _ = interruption.begin(() -> {})) {
-      reports = Quantization.run(model, calibration(providers), out, tools, options, progress);
+      reports =
+          Quantization.run(
+              checkpoint, calibration(checkpoint, providers), out, tools, options, progress);
     } finally {
       progress.end();
     }
@@ -162,11 +174,11 @@ final class QuantizeCommand implements Callable<Integer> {
     throw new Unsupported("nothing on the path finds codes for the codec " + codec.id());
   }
 
-  private Optional<CalibrationTokens> calibration(Providers providers) {
+  private Optional<CalibrationTokens> calibration(Path checkpoint, Providers providers) {
     return flags
         .calibration()
         .map(path -> {
-          Metadata metadata = Model.metadata(model, providers);
+          Metadata metadata = Model.metadata(checkpoint, providers);
           Tokenizer tokenizer =
               Tokenizer.of(metadata, TokenizerCompatibility.HUGGING_FACE, console::note);
           return new CalibrationData(flags.field(), flags.sequences(), flags.length())
