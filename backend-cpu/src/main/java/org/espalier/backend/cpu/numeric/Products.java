@@ -14,6 +14,7 @@ import jdk.incubator.vector.FloatVector;
  */
 public final class Products {
   private static final int BLOCK = 4;
+  private static final float[] NONE = {};
 
   private Products() {}
 
@@ -42,6 +43,7 @@ public final class Products {
       int yOffset,
       int yStride,
       boolean accumulate) {
+    float[] sums = rows >= BLOCK ? new float[BLOCK * BLOCK * COUNT] : NONE;
     int o = 0;
     for (; o + BLOCK <= outputs; o += BLOCK) {
       int wo = wOffset + o * wStride;
@@ -58,7 +60,8 @@ public final class Products {
             y,
             yOffset + r * yStride + o,
             yStride,
-            accumulate);
+            accumulate,
+            sums);
       }
       for (; r < rows; r++) {
         fourByOne(
@@ -147,7 +150,8 @@ public final class Products {
       float[] y,
       int yo,
       int ys,
-      boolean accumulate) {
+      boolean accumulate,
+      float[] sums) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -191,31 +195,50 @@ public final class Products {
       s23 = Fused.multiplyAdd(w3, x2, s23);
       s33 = Fused.multiplyAdd(w3, x3, s33);
     }
-    finishRow(s00, s01, s02, s03, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
-    finishRow(s10, s11, s12, s13, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
-    finishRow(s20, s21, s22, s23, w, wo, ws, x, xo + 2 * xs, k, inner, y, yo + 2 * ys, accumulate);
-    finishRow(s30, s31, s32, s33, w, wo, ws, x, xo + 3 * xs, k, inner, y, yo + 3 * ys, accumulate);
+    s00.intoArray(sums, 0);
+    s01.intoArray(sums, COUNT);
+    s02.intoArray(sums, 2 * COUNT);
+    s03.intoArray(sums, 3 * COUNT);
+    s10.intoArray(sums, 4 * COUNT);
+    s11.intoArray(sums, 5 * COUNT);
+    s12.intoArray(sums, 6 * COUNT);
+    s13.intoArray(sums, 7 * COUNT);
+    s20.intoArray(sums, 8 * COUNT);
+    s21.intoArray(sums, 9 * COUNT);
+    s22.intoArray(sums, 10 * COUNT);
+    s23.intoArray(sums, 11 * COUNT);
+    s30.intoArray(sums, 12 * COUNT);
+    s31.intoArray(sums, 13 * COUNT);
+    s32.intoArray(sums, 14 * COUNT);
+    s33.intoArray(sums, 15 * COUNT);
+    finish(sums, w, wo, ws, inner, x, xo, xs, k, y, yo, ys, accumulate);
   }
 
-  private static void finishRow(
-      FloatVector s0,
-      FloatVector s1,
-      FloatVector s2,
-      FloatVector s3,
+  /**
+   * Sums over lanes, and the tails. The vectors come through memory: as arguments of a method that
+   * is not inlined each would become an object.
+   */
+  private static void finish(
+      float[] sums,
       float[] w,
       int wo,
       int ws,
+      int inner,
       float[] x,
       int xo,
+      int xs,
       int from,
-      int to,
       float[] y,
       int yo,
+      int ys,
       boolean accumulate) {
-    put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, from, to), accumulate);
-    put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, from, to), accumulate);
-    put(y, yo + 2, Lanes.sum(s2) + tail(w, wo + 2 * ws, x, xo, from, to), accumulate);
-    put(y, yo + 3, Lanes.sum(s3) + tail(w, wo + 3 * ws, x, xo, from, to), accumulate);
+    for (int r = 0; r < BLOCK; r++) {
+      for (int o = 0; o < BLOCK; o++) {
+        float sum = Lanes.sum(FloatVector.fromArray(SPECIES, sums, (r * BLOCK + o) * COUNT));
+        float tail = tail(w, wo + o * ws, x, xo + r * xs, from, inner);
+        put(y, yo + r * ys + o, sum + tail, accumulate);
+      }
+    }
   }
 
   /**
