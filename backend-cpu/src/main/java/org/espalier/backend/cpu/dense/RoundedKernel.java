@@ -19,6 +19,9 @@ import org.espalier.backend.cpu.spi.Scratch;
 final class RoundedKernel implements CpuKernel {
   private static final int BLOCK = 64;
 
+  /** Bytes around a page that some systems map together with it. */
+  private static final long BROUGHT_ALONG = 1 << 16;
+
   /** Outputs whose floats stay in the second-level cache while rows pass by. */
   private static final int PANEL = 8;
 
@@ -46,6 +49,11 @@ final class RoundedKernel implements CpuKernel {
   @Override
   public int inputFloats() {
     return 2 * shape.inputs();
+  }
+
+  @Override
+  public long copyBytes() {
+    return shape.weights() * 2;
   }
 
   @Override
@@ -128,6 +136,19 @@ final class RoundedKernel implements CpuKernel {
         rounded[(o * inputs + i) / 2] = even | Elements.toBrain(exact[i + 1]) << 16;
       }
     }
+    release(first, outputs);
     return rounded;
+  }
+
+  /**
+   * Lets go of mapped pages that are read no more; they would count as memory of ours. Reading the
+   * first of them may have brought some before it back.
+   */
+  private void release(int firstOutput, int outputs) {
+    if (weights.isMapped()) {
+      long rowBytes = (long) shape.inputs() * Float.BYTES;
+      long from = Math.max(0, firstOutput * rowBytes - BROUGHT_ALONG);
+      weights.asSlice(from, (firstOutput + outputs) * rowBytes - from).unload();
+    }
   }
 }
