@@ -152,13 +152,7 @@ final class CudaBackend implements Backend {
     try {
       Program program =
           new Program(
-              plan,
-              gpu,
-              memory,
-              scratch(plan, options),
-              options.observer(),
-              loader::load,
-              true);
+              plan, gpu, memory, scratch(plan, options), options.observer(), loader::load, true);
       loader.finish();
       CudaExecutable executable = new CudaExecutable(this, plan, options, program, memory);
       executables.add(executable);
