@@ -4,6 +4,7 @@ import jakarta.inject.Inject;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
@@ -31,14 +32,15 @@ final class ModelOpening {
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
-    return model(flags, backend, backend.threads());
+    return model(flags, backend, backend.threads(), console::note);
   }
 
   /** Opens the whole model for a number of threads. */
-  Model model(ModelFlags flags, ComputationFlags computation, int threads) {
+  Model model(
+      ModelFlags flags, ComputationFlags computation, int threads, Consumer<String> notices) {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags), providers, computation.modelOptions(flags, threads), console::note);
+        path(flags, notices), providers, computation.modelOptions(flags, threads), notices);
   }
 
   /** Opens the whole model, with someone who sees what passes through it. */
@@ -64,17 +66,21 @@ final class ModelOpening {
   }
 
   private Path path(ModelFlags flags) {
-    return flags.path().orElseGet(this::demo);
+    return path(flags, console::note);
+  }
+
+  private static Path path(ModelFlags flags, Consumer<String> notices) {
+    return flags.path().orElseGet(() -> demo(notices));
   }
 
   /** The model that comes with the program, in the folder that the espalier script names. */
-  private Path demo() {
+  private static Path demo(Consumer<String> notices) {
     Path demo =
         Optional.ofNullable(System.getProperty("espalier.home"))
             .map(home -> Path.of(home, DEMO))
             .filter(Files::exists)
             .orElseThrow(() -> new InvalidRequest("no model was named: give one with -m FILE"));
-    console.note(
+    notices.accept(
         "no -m was given, so this is the bundled demo model "
             + demo.getFileName()
             + ", which knows fairy tales only");
