@@ -2,8 +2,10 @@ package org.espalier.launcher.command;
 
 import jakarta.inject.Inject;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.ExpertTraffic;
@@ -46,6 +48,7 @@ final class BenchCommand implements Callable<Integer> {
   private final Console console;
   private final Interruption interruption;
   private final ModelOpening opening;
+  private final Set<String> noted = new HashSet<>();
 
   @ArgGroup(validate = false, order = 1, heading = "%nModel:%n")
   private ModelFlags model = new ModelFlags();
@@ -118,6 +121,13 @@ final class BenchCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
+  /** The model is opened for every number of threads; what it says is the same each time. */
+  private void noteOnce(String notice) {
+    if (noted.add(notice)) {
+      console.note(notice);
+    }
+  }
+
   private List<SpeedTest> tests() {
     if (repetitions < 1) {
       throw new InvalidRequest("-r: at least one repetition is needed");
@@ -151,7 +161,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     double bandwidth = MemoryBandwidth.measure(count);
     List<BenchReport> reports = new ArrayList<>();
-    try (Model opened = opening.model(model, backend, count, context(tests))) {
+    try (Model opened = opening.model(model, backend, count, context(tests), this::noteOnce)) {
       SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
         if (!interruption.requested()) {

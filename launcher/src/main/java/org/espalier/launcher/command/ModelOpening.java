@@ -4,6 +4,7 @@ import jakarta.inject.Inject;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
@@ -34,22 +35,27 @@ final class ModelOpening {
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
-    return model(flags, backend, backend.threads(), 0);
+    return model(flags, backend, backend.threads(), 0, console::note);
   }
 
   /** Opens the whole model for sessions of so many positions; 0 means the model's own context. */
   Model modelForContext(ModelFlags flags, BackendFlags backend, int context) {
-    return model(flags, backend, backend.threads(), context);
+    return model(flags, backend, backend.threads(), context, console::note);
   }
 
   /** Opens the whole model for a number of threads, and for sessions of so many positions. */
-  Model model(ModelFlags flags, ComputationFlags computation, int threads, int context) {
+  Model model(
+      ModelFlags flags,
+      ComputationFlags computation,
+      int threads,
+      int context,
+      Consumer<String> notices) {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags),
+        path(flags, notices),
         providers,
         computation.modelOptions(flags, threads).forContext(context),
-        console::note);
+        notices);
   }
 
   /** Opens the whole model, with someone who sees what passes through it. */
@@ -75,22 +81,26 @@ final class ModelOpening {
   }
 
   private Path path(ModelFlags flags) {
+    return path(flags, console::note);
+  }
+
+  private Path path(ModelFlags flags, Consumer<String> notices) {
     return flags
         .nameInsteadOf(flags.path())
         .map(name -> download.fetch(name, flags, Wanted.MODEL_FILE))
         .or(flags::path)
-        .orElseGet(this::demo);
+        .orElseGet(() -> demo(notices));
   }
 
   /** The model that comes with the program, in the folder that the espalier script names. */
-  private Path demo() {
+  private static Path demo(Consumer<String> notices) {
     Path demo =
         Optional.ofNullable(System.getProperty("espalier.home"))
             .map(home -> Path.of(home, DEMO))
             .filter(Files::exists)
             .orElseThrow(
                 () -> new InvalidRequest("no model was named: give one with -m FILE or -hf NAME"));
-    console.note(
+    notices.accept(
         "no -m was given, so this is the bundled demo model "
             + demo.getFileName()
             + ", which knows fairy tales only");

@@ -160,8 +160,16 @@ public final class Elementwise {
   /** The largest value; NaN if any is. */
   public static float maximum(float[] x, int offset, int n) {
     float maximum = Float.NEGATIVE_INFINITY;
-    for (int i = offset; i < offset + n; i++) {
-      maximum = Math.max(maximum, x[i]);
+    int i = 0;
+    if (n >= COUNT) {
+      FloatVector maxima = FloatVector.fromArray(SPECIES, x, offset);
+      for (i = COUNT; i + COUNT <= n; i += COUNT) {
+        maxima = maxima.max(FloatVector.fromArray(SPECIES, x, offset + i));
+      }
+      maximum = maxima.reduceLanes(VectorOperators.MAX);
+    }
+    for (; i < n; i++) {
+      maximum = Math.max(maximum, x[offset + i]);
     }
     return maximum;
   }

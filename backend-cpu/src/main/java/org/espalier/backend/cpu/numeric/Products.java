@@ -14,7 +14,6 @@ import jdk.incubator.vector.FloatVector;
  */
 public final class Products {
   private static final int BLOCK = 4;
-  private static final float[] NONE = {};
 
   private Products() {}
 
@@ -43,13 +42,12 @@ public final class Products {
       int yOffset,
       int yStride,
       boolean accumulate) {
-    float[] sums = rows >= BLOCK ? new float[BLOCK * BLOCK * COUNT] : NONE;
     int o = 0;
     for (; o + BLOCK <= outputs; o += BLOCK) {
       int wo = wOffset + o * wStride;
       int r = 0;
-      for (; r + BLOCK <= rows; r += BLOCK) {
-        fourByFour(
+      for (; r + 2 <= rows; r += 2) {
+        fourByTwo(
             w,
             wo,
             wStride,
@@ -60,8 +58,7 @@ public final class Products {
             y,
             yOffset + r * yStride + o,
             yStride,
-            accumulate,
-            sums);
+            accumulate);
       }
       for (; r < rows; r++) {
         fourByOne(
@@ -78,15 +75,21 @@ public final class Products {
     }
     for (; o < outputs; o++) {
       for (int r = 0; r < rows; r++) {
-        float sum = dot(w, wOffset + o * wStride, x, xOffset + r * xStride, inner);
         int at = yOffset + r * yStride + o;
-        y[at] = accumulate ? y[at] + sum : sum;
+        float before = accumulate ? y[at] : 0;
+        y[at] = dot(w, wOffset + o * wStride, x, xOffset + r * xStride, inner, before);
       }
     }
   }
 
   /** Σ a·b. */
   public static float dot(float[] a, int aOffset, float[] b, int bOffset, int length) {
+    return dot(a, aOffset, b, bOffset, length, 0);
+  }
+
+  /** The sum over whole vectors is added to {@code before}, then that over the tail. */
+  private static float dot(
+      float[] a, int aOffset, float[] b, int bOffset, int length, float before) {
     FloatVector sum = FloatVector.zero(SPECIES);
     int k = 0;
     for (; k + COUNT <= length; k += COUNT) {
@@ -96,7 +99,8 @@ public final class Products {
               FloatVector.fromArray(SPECIES, b, bOffset + k),
               sum);
     }
-    return Lanes.sum(sum) + tail(a, aOffset, b, bOffset, k, length);
+    float whole = before + Lanes.sum(sum);
+    return k < length ? whole + tail(a, aOffset, b, bOffset, k, length) : whole;
   }
 
   private static float tail(float[] a, int aOffset, float[] b, int bOffset, int from, int to) {
@@ -105,10 +109,6 @@ public final class Products {
       sum = Fused.multiplyAdd(a[aOffset + k], b[bOffset + k], sum);
     }
     return sum;
-  }
-
-  private static void put(float[] y, int at, float value, boolean accumulate) {
-    y[at] = accumulate ? y[at] + value : value;
   }
 
   private static void fourByOne(
@@ -133,13 +133,14 @@ public final class Products {
       s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k), v, s2);
       s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k), v, s3);
     }
-    put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, k, inner), accumulate);
-    put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, k, inner), accumulate);
-    put(y, yo + 2, Lanes.sum(s2) + tail(w, wo + 2 * ws, x, xo, k, inner), accumulate);
-    put(y, yo + 3, Lanes.sum(s3) + tail(w, wo + 3 * ws, x, xo, k, inner), accumulate);
+    finishRow(s0, s1, s2, s3, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
   }
 
-  private static void fourByFour(
+  /**
+   * Four outputs of two rows. Four rows would need fewer loads, but with the sums over lanes they
+   * exceed what C2 compiles in one method: vectors become objects, at ten times the time.
+   */
+  private static void fourByTwo(
       float[] w,
       int wo,
       int ws,
@@ -150,8 +151,7 @@ public final class Products {
       float[] y,
       int yo,
       int ys,
-      boolean accumulate,
-      float[] sums) {
+      boolean accumulate) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -160,84 +160,48 @@ public final class Products {
     FloatVector s11 = s00;
     FloatVector s12 = s00;
     FloatVector s13 = s00;
-    FloatVector s20 = s00;
-    FloatVector s21 = s00;
-    FloatVector s22 = s00;
-    FloatVector s23 = s00;
-    FloatVector s30 = s00;
-    FloatVector s31 = s00;
-    FloatVector s32 = s00;
-    FloatVector s33 = s00;
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
       FloatVector x0 = FloatVector.fromArray(SPECIES, x, xo + k);
       FloatVector x1 = FloatVector.fromArray(SPECIES, x, xo + xs + k);
-      FloatVector x2 = FloatVector.fromArray(SPECIES, x, xo + 2 * xs + k);
-      FloatVector x3 = FloatVector.fromArray(SPECIES, x, xo + 3 * xs + k);
-      FloatVector w0 = FloatVector.fromArray(SPECIES, w, wo + k);
-      s00 = Fused.multiplyAdd(w0, x0, s00);
-      s10 = Fused.multiplyAdd(w0, x1, s10);
-      s20 = Fused.multiplyAdd(w0, x2, s20);
-      s30 = Fused.multiplyAdd(w0, x3, s30);
-      FloatVector w1 = FloatVector.fromArray(SPECIES, w, wo + ws + k);
-      s01 = Fused.multiplyAdd(w1, x0, s01);
-      s11 = Fused.multiplyAdd(w1, x1, s11);
-      s21 = Fused.multiplyAdd(w1, x2, s21);
-      s31 = Fused.multiplyAdd(w1, x3, s31);
-      FloatVector w2 = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k);
-      s02 = Fused.multiplyAdd(w2, x0, s02);
-      s12 = Fused.multiplyAdd(w2, x1, s12);
-      s22 = Fused.multiplyAdd(w2, x2, s22);
-      s32 = Fused.multiplyAdd(w2, x3, s32);
-      FloatVector w3 = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k);
-      s03 = Fused.multiplyAdd(w3, x0, s03);
-      s13 = Fused.multiplyAdd(w3, x1, s13);
-      s23 = Fused.multiplyAdd(w3, x2, s23);
-      s33 = Fused.multiplyAdd(w3, x3, s33);
+      FloatVector v = FloatVector.fromArray(SPECIES, w, wo + k);
+      s00 = Fused.multiplyAdd(v, x0, s00);
+      s10 = Fused.multiplyAdd(v, x1, s10);
+      v = FloatVector.fromArray(SPECIES, w, wo + ws + k);
+      s01 = Fused.multiplyAdd(v, x0, s01);
+      s11 = Fused.multiplyAdd(v, x1, s11);
+      v = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k);
+      s02 = Fused.multiplyAdd(v, x0, s02);
+      s12 = Fused.multiplyAdd(v, x1, s12);
+      v = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k);
+      s03 = Fused.multiplyAdd(v, x0, s03);
+      s13 = Fused.multiplyAdd(v, x1, s13);
     }
-    s00.intoArray(sums, 0);
-    s01.intoArray(sums, COUNT);
-    s02.intoArray(sums, 2 * COUNT);
-    s03.intoArray(sums, 3 * COUNT);
-    s10.intoArray(sums, 4 * COUNT);
-    s11.intoArray(sums, 5 * COUNT);
-    s12.intoArray(sums, 6 * COUNT);
-    s13.intoArray(sums, 7 * COUNT);
-    s20.intoArray(sums, 8 * COUNT);
-    s21.intoArray(sums, 9 * COUNT);
-    s22.intoArray(sums, 10 * COUNT);
-    s23.intoArray(sums, 11 * COUNT);
-    s30.intoArray(sums, 12 * COUNT);
-    s31.intoArray(sums, 13 * COUNT);
-    s32.intoArray(sums, 14 * COUNT);
-    s33.intoArray(sums, 15 * COUNT);
-    finish(sums, w, wo, ws, inner, x, xo, xs, k, y, yo, ys, accumulate);
+    finishRow(s00, s01, s02, s03, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
+    finishRow(s10, s11, s12, s13, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
   }
 
-  /**
-   * Sums over lanes, and the tails. The vectors come through memory: as arguments of a method that
-   * is not inlined each would become an object.
-   */
-  private static void finish(
-      float[] sums,
+  private static void finishRow(
+      FloatVector s0,
+      FloatVector s1,
+      FloatVector s2,
+      FloatVector s3,
       float[] w,
       int wo,
       int ws,
-      int inner,
       float[] x,
       int xo,
-      int xs,
       int from,
+      int to,
       float[] y,
       int yo,
-      int ys,
       boolean accumulate) {
-    for (int r = 0; r < BLOCK; r++) {
-      for (int o = 0; o < BLOCK; o++) {
-        float sum = Lanes.sum(FloatVector.fromArray(SPECIES, sums, (r * BLOCK + o) * COUNT));
-        float tail = tail(w, wo + o * ws, x, xo + r * xs, from, inner);
-        put(y, yo + r * ys + o, sum + tail, accumulate);
-      }
+    Lanes.sums(s0, s1, s2, s3, y, yo, accumulate);
+    if (from < to) {
+      y[yo] += tail(w, wo, x, xo, from, to);
+      y[yo + 1] += tail(w, wo + ws, x, xo, from, to);
+      y[yo + 2] += tail(w, wo + 2 * ws, x, xo, from, to);
+      y[yo + 3] += tail(w, wo + 3 * ws, x, xo, from, to);
     }
   }
 
