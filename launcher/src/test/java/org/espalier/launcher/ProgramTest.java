@@ -109,7 +109,6 @@ class ProgramTest {
             "-p",
             "x"),
         misuse("--n-cpu-moe -4 is negative", "completion", "--n-cpu-moe=-4", "-m", "x", "-p", "x"),
-        misuse("'serve' is not supported", "serve", "-m", "x"),
         misuse("there is no file x", "perplexity", "-f", "x"),
         misuse("neither llama nor hf", "perplexity", "-f", "x", "--protocol", "gpt"),
         misuse("Missing required", "perplexity", "-m", "x"),

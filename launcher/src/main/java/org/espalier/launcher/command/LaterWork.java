@@ -24,10 +24,7 @@ public final class LaterWork {
           Map.entry("--interactive", "converse within completion; the command chat does"));
 
   private static final Map<String, String> COMMANDS =
-      Map.ofEntries(
-          Map.entry("serve", "serve over HTTP"),
-          Map.entry("server", "serve over HTTP"),
-          Map.entry("models", "download models"));
+      Map.ofEntries(Map.entry("models", "download models"));
 
   private LaterWork() {}
 
