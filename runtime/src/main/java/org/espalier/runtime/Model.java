@@ -9,6 +9,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.backend.Session;
@@ -98,7 +99,8 @@ public final class Model implements AutoCloseable {
                       options.observer(),
                       options.contextLength(),
                       artifact::find,
-                      ExpertStore.NONE));
+                      ExpertStore.NONE,
+                      ExpertPlacement.UNDECIDED));
       compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
       return new Model(

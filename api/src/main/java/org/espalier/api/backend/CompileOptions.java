@@ -17,6 +17,7 @@ import org.espalier.api.tensor.FileMap;
  * @param files where the plan's bytes lie, for backends that read them
  * @param experts lends experts; anything but {@link ExpertStore#NONE} only to a backend that
  *     {@linkplain Backend#borrowsExperts() can borrow}
+ * @param placement which experts deserve a device's own memory
  */
 public record CompileOptions(
     Precision precision,
@@ -25,7 +26,8 @@ public record CompileOptions(
     Observer observer,
     OptionalInt contextLength,
     FileMap files,
-    ExpertStore experts) {
+    ExpertStore experts,
+    ExpertPlacement placement) {
   public CompileOptions {
     if (maximumRows < 1) {
       throw new IllegalArgumentException("maximumRows must be positive: " + maximumRows);
@@ -42,7 +44,8 @@ public record CompileOptions(
         observer,
         OptionalInt.empty(),
         FileMap.NONE,
-        ExpertStore.NONE);
+        ExpertStore.NONE,
+        ExpertPlacement.UNDECIDED);
   }
 
   /** No limit, no observer. */
@@ -53,12 +56,24 @@ public record CompileOptions(
   /** The same, with experts lent by somebody. */
   public CompileOptions borrowingFrom(ExpertStore store) {
     return new CompileOptions(
-        precision, maximumRows, memoryLimit, observer, contextLength, files, store);
+        precision, maximumRows, memoryLimit, observer, contextLength, files, store, placement);
+  }
+
+  /** The same, with places decided. */
+  public CompileOptions placing(ExpertPlacement decided) {
+    return new CompileOptions(
+        precision, maximumRows, memoryLimit, observer, contextLength, files, experts, decided);
+  }
+
+  /** The same, with another observer. */
+  public CompileOptions observedBy(Observer other) {
+    return new CompileOptions(
+        precision, maximumRows, memoryLimit, other, contextLength, files, experts, placement);
   }
 
   /** The same, with another limit. */
   public CompileOptions limitedTo(OptionalLong limit) {
     return new CompileOptions(
-        precision, maximumRows, limit, observer, contextLength, files, experts);
+        precision, maximumRows, limit, observer, contextLength, files, experts, placement);
   }
 }

@@ -22,11 +22,13 @@ import org.espalier.api.linear.LinearForm;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.backend.offload.placement.DevicePlan;
 import org.espalier.backend.offload.placement.HostBudget;
 import org.espalier.backend.offload.placement.MachineMemory;
 import org.espalier.backend.offload.placement.MemorySize;
 import org.espalier.backend.offload.placement.Settings;
 import org.espalier.backend.offload.placement.Slices;
+import org.espalier.backend.offload.placement.UseCounts;
 
 /**
  * Composes a backend of the host and, where there is one, a backend of a device. It computes
@@ -117,10 +119,54 @@ final class OffloadBackend implements Backend {
       return Offer.declined("it lends experts itself and borrows none");
     }
     List<Slices.Slice> slices = slices(plan);
+    UseCounts counts = settings.profile().map(UseCounts::read).orElseGet(UseCounts::new);
+    CompileOptions counting =
+        settings.profile().isPresent()
+            ? options.observedBy(new CountingObserver(options.observer(), counts))
+            : options;
+    Optional<DevicePlan> placed = placed(plan, slices, counts);
+    CompileOptions placing = placed.map(counting::placing).orElse(counting);
     List<Stage.MixtureOfExperts> lent = lent(plan, slices, options);
-    return lent.isEmpty()
-        ? compile(plan, plan, slices, options, Optional.empty(), List.of())
-        : compileLending(plan, slices, lent, options);
+    Offer<Executable> offer =
+        lent.isEmpty()
+            ? compile(
+                plan,
+                plan,
+                slices,
+                placing,
+                Optional.empty(),
+                placed.map(OffloadBackend::notice).stream().toList())
+            : compileLending(plan, slices, lent, placing);
+    return settings.profile().isEmpty()
+        ? offer
+        : offer.map(executable ->
+            ((OffloadExecutable) executable)
+                .afterwards(() -> counts.write(settings.profile().get())));
+  }
+
+  /** Which experts the device keeps, where the user has said how much room there is. */
+  private Optional<DevicePlan> placed(ModelPlan plan, List<Slices.Slice> slices, UseCounts counts) {
+    if (device.isEmpty() || settings.deviceMemory().isEmpty()) {
+      return Optional.empty();
+    }
+    List<Stage.MixtureOfExperts> onDevice = new ArrayList<>();
+    for (Slices.Slice slice : slices) {
+      for (Stage stage : plan.stages().subList(slice.from(), slice.to())) {
+        if (!slice.onHost() && stage instanceof Stage.MixtureOfExperts mixture) {
+          onDevice.add(mixture);
+        }
+      }
+    }
+    return Optional.of(DevicePlan.of(onDevice, counts, settings.deviceMemory().getAsLong()));
+  }
+
+  private static String notice(DevicePlan plan) {
+    return "%,d experts (%s) are in the device's memory and take %.0f %% of the uses; the others (%s) stay in the host's"
+        .formatted(
+            plan.near().size(),
+            MemorySize.mebibytes(plan.nearBytes()),
+            100 * plan.nearShare(),
+            MemorySize.mebibytes(plan.farBytes()));
   }
 
   /** Layers whose experts the host computes and the file holds. */

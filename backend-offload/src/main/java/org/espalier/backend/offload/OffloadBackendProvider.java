@@ -1,6 +1,5 @@
 package org.espalier.backend.offload;
 
-import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -35,12 +34,7 @@ public final class OffloadBackendProvider implements BackendProvider {
 
   @Override
   public Offer<Backend> open(Context context) {
-    Settings settings;
-    try {
-      settings = Settings.of(context.settings());
-    } catch (InvalidRequest e) {
-      return Offer.declined(String.valueOf(e.getMessage()));
-    }
+    Settings settings = Settings.of(context.settings());
     return switch (context.other(settings.host())) {
       case Offer.Declined<Backend>(String reason) ->
           Offer.declined("it needs the backend '%s': %s".formatted(settings.host(), reason));

@@ -38,6 +38,7 @@ final class OffloadExecutable implements Executable {
   private final ReentrantLock lock = new ReentrantLock(true);
   private final Set<OffloadSession> sessions = new HashSet<>();
   private long positions;
+  private Runnable last = () -> {};
   private boolean closed;
 
   /**
@@ -67,6 +68,12 @@ final class OffloadExecutable implements Executable {
     this.parts = List.copyOf(parts);
     this.lending = lending;
     this.notices = List.copyOf(notices);
+  }
+
+  /** This, which does something more when it is closed. */
+  OffloadExecutable afterwards(Runnable action) {
+    last = action;
+    return this;
   }
 
   @Override
@@ -271,7 +278,20 @@ final class OffloadExecutable implements Executable {
           new ExpertTraffic.Home(
               layer, "disk", all.stream().filter(e -> !there.contains(e)).toList()));
     } else {
-      homes.add(new ExpertTraffic.Home(layer, part.backend.value(), all));
+      addPlaced(part, layer, all, homes);
+    }
+  }
+
+  private void addPlaced(Part part, int layer, List<Integer> all, List<ExpertTraffic.Home> homes) {
+    List<Integer> near =
+        all.stream().filter(expert -> options.placement().isNear(layer, expert)).toList();
+    homes.add(new ExpertTraffic.Home(layer, part.backend.value(), near));
+    if (near.size() < all.size()) {
+      homes.add(
+          new ExpertTraffic.Home(
+              layer,
+              "host memory for " + part.backend,
+              all.stream().filter(expert -> !near.contains(expert)).toList()));
     }
   }
 
@@ -283,6 +303,7 @@ final class OffloadExecutable implements Executable {
         closed = true;
         parts.forEach(part -> part.executable.close());
         lending.ifPresent(lender -> lender.model.close());
+        last.run();
       }
     } finally {
       lock.unlock();

@@ -24,6 +24,7 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Observer;
@@ -62,7 +63,8 @@ class LendingTest {
         observer,
         OptionalInt.of(64),
         FilledFile.of(plan, folder.resolve("model")),
-        ExpertStore.NONE);
+        ExpertStore.NONE,
+        ExpertPlacement.UNDECIDED);
   }
 
   private static Executable compile(Backend backend, ModelPlan plan, CompileOptions options) {

@@ -1,6 +1,8 @@
 package org.espalier.backend.offload;
 
+import java.util.HashMap;
 import java.util.Map;
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -28,13 +30,13 @@ record Others(Map<String, String> settings) implements BackendProvider.Context {
   }
 
   private static Backend open(String[] settings, String... more) {
-    Map<String, String> all = new java.util.HashMap<>();
+    Map<String, String> all = new HashMap<>();
     for (String[] pairs : new String[][] {settings, more}) {
       for (int i = 0; i < pairs.length; i += 2) {
         all.put(pairs[i], pairs[i + 1]);
       }
     }
-    return new OffloadBackendProvider().open(new Others(all)).orElseThrow(NotOpened::of);
+    return new OffloadBackendProvider().open(new Others(all)).orElseThrow(Unsupported::new);
   }
 
   @Override
@@ -48,14 +50,5 @@ record Others(Map<String, String> settings) implements BackendProvider.Context {
       case "host", "device" -> Offer.accepted(ReferenceBackend.create());
       default -> Offer.declined("there is no backend " + id);
     };
-  }
-
-  /** What tests expect to be thrown when it cannot be opened. */
-  static final class NotOpened {
-    private NotOpened() {}
-
-    static org.espalier.api.EspalierException of(String reason) {
-      return new org.espalier.api.EspalierException.Unsupported(reason);
-    }
   }
 }

@@ -60,10 +60,15 @@ final class ModelOpening {
 
   /** Opens the whole model, with someone who sees what passes through it. */
   Model model(ModelFlags flags, BackendFlags backend, Observer observer) {
+    return model(flags, backend, observer, 0);
+  }
+
+  /** The same, for sessions of so many positions together; 0 means the model's own context. */
+  Model model(ModelFlags flags, BackendFlags backend, Observer observer, int positions) {
     return Model.open(
         path(flags),
         discovery.find(flags.excluded()),
-        backend.modelOptions(flags).observedBy(observer),
+        backend.modelOptions(flags).observedBy(observer).forContext(positions),
         console::note);
   }
 

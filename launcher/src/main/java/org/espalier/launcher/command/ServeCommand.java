@@ -86,7 +86,7 @@ final class ServeCommand implements Callable<Integer> {
     try (Server server = Server.start(options)) {
       warn(options);
       Duration patience = flags.grace().plus(CLOSING);
-      try (Model opened = opening.model(model, backend, server.observer());
+      try (Model opened = opening.model(model, backend, server.observer(), positions(options));
           Interruption.Work _ = interruption.begin(this::stillBusy, patience)) {
         server.serve(opened);
         introduce(server, opened);
@@ -97,6 +97,12 @@ final class ServeCommand implements Callable<Integer> {
       }
     }
     return ExitCode.INTERRUPTED;
+  }
+
+  /** Of all texts that are worked on at a time, for backends that divide memory beforehand. */
+  private static int positions(ServerOptions options) {
+    long each = (long) options.contextLength() * options.parallel();
+    return (int) Math.min(Integer.MAX_VALUE, options.positions().orElse(each));
   }
 
   private void introduce(Server server, Model opened) {

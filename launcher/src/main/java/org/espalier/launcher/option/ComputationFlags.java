@@ -66,8 +66,8 @@ public class ComputationFlags {
       names = "--device-memory",
       paramLabel = "SIZE",
       description = {
-        "What weights may take of a GPU's memory; the other experts stay in the host's. Selects"
-            + " --backend offload."
+        "What experts may take of a GPU's memory; the others stay in the host's. Selects --backend"
+            + " offload."
       })
   private Optional<String> deviceMemory = Optional.empty();
 

@@ -1,6 +1,8 @@
 package org.espalier.backend.offload.placement;
 
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -15,6 +17,7 @@ import org.espalier.api.backend.BackendId;
  * @param host the backend of the host
  * @param readers threads that read
  * @param places experts that have a place in memory at most, however much there is
+ * @param profile file in which uses of experts are counted, from run to run
  */
 public record Settings(
     OptionalLong hostMemory,
@@ -23,7 +26,8 @@ public record Settings(
     BackendId device,
     BackendId host,
     int readers,
-    int places) {
+    int places,
+    Optional<Path> profile) {
   /** Names of settings, which are those of the flags. */
   public static final String HOST_MEMORY = "host-memory";
 
@@ -45,6 +49,9 @@ public record Settings(
   /** As above. */
   public static final String PLACES = "expert-places";
 
+  /** As above. */
+  public static final String PROFILE = "expert-profile";
+
   private static final int MOST_READERS = 64;
 
   /** Reads them. */
@@ -56,7 +63,8 @@ public record Settings(
         backend(settings, DEVICE, "cuda"),
         backend(settings, HOST, "cpu"),
         number(settings, READERS, 6, 1, MOST_READERS),
-        number(settings, PLACES, Integer.MAX_VALUE, 1, Integer.MAX_VALUE));
+        number(settings, PLACES, Integer.MAX_VALUE, 1, Integer.MAX_VALUE),
+        Optional.ofNullable(settings.get(PROFILE)).map(Path::of));
   }
 
   private static OptionalLong memory(Map<String, String> settings, String name) {

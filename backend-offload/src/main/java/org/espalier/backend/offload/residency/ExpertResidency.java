@@ -57,7 +57,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     this.layers = new TreeMap<>(layers);
     this.readers = readers;
     int layerCount = layers.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
-    this.worth = new Worth(layerCount, experts, Worth.KEPT_PER_TURN);
+    this.worth = new Worth(layerCount, experts);
     this.placeOf = new Place[layerCount * experts];
     layers.values().stream()
         .map(Lent::places)
