@@ -151,14 +151,14 @@ final class Trial {
     double preparing = Double.MAX_VALUE;
     double quantising = Double.MAX_VALUE;
     long begin = System.nanoTime();
-    do {
+    for (int i = 0; i < 2 || System.nanoTime() - begin < warmUp * 1e9; i++) {
       long start = System.nanoTime();
       RotatedHessian rotated = quantizer.rotate("a trial", hessian, signs, options.damping());
       long middle = System.nanoTime();
       quantizer.quantize("a trial", weights, rotated, outputSigns, packing);
       quantising = Math.min(quantising, (System.nanoTime() - middle) / 1e9);
       preparing = Math.min(preparing, (middle - start) / 1e9);
-    } while (System.nanoTime() - begin < warmUp * 1e9);
+    }
     return preparing + quantising * shape.outputs() / rows;
   }
 
