@@ -102,6 +102,9 @@ class QuantizeTest {
                 "24",
                 "--length",
                 "" + LENGTH));
+    if (!more.contains("--recipe")) {
+      arguments.addAll(List.of("--recipe", "published"));
+    }
     arguments.addAll(more);
     return arguments.toArray(String[]::new);
   }
@@ -180,7 +183,7 @@ class QuantizeTest {
 
   @Test
   void theSameBytesFromSavedHessiansAtAnyThreadCount() throws Exception {
-    String[] rest = {"-m", whole + "", "--hessians", hessians + ""};
+    String[] rest = {"-m", whole + "", "--hessians", hessians + "", "--recipe", "published"};
     succeed(concat(rest, "quantize", "-t", "3", "-o", folder.resolve("again.gguf") + ""));
     assertSame("again.gguf");
     Path mean = folder.resolve("mean.gguf");
@@ -245,6 +248,55 @@ class QuantizeTest {
   }
 
   @Test
+  void leversChangeTheFileAndAreSaidInIt() throws Exception {
+    Path best = folder.resolve("best.gguf");
+    succeed(arguments("best.gguf", "--recipe", "best"));
+    Path published = model;
+    String shown = Launch.of("inspect", published + "").out();
+    assertTrue(shown.matches("(?s).*espalier.quantisation.weighting +none.*"), shown);
+    assertTrue(shown.matches("(?s).*espalier.quantisation.tuning +0.*"), shown);
+    assertEquals(Files.size(published) / 4096, Files.size(best) / 4096, "no more bits");
+    double before = divergence(published);
+    double after = divergence(best);
+    assertTrue(after < before, after + " against " + before);
+    Path attention = folder.resolve("attention.gguf");
+    succeed(arguments("attention.gguf", "--recipe", "best", "--attention", "q8_0"));
+    shown = Launch.of("inspect", attention + "").out();
+    assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q8_0 .*"), shown);
+    assertTrue(divergence(attention) < after);
+    Launch refused = Launch.of(arguments("new.gguf", "--inputs", "rounded"));
+    assertEquals(2, refused.exitCode());
+    assertTrue(refused.sentence().contains("quantized or original"), refused.err());
+    refused = Launch.of(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
+    assertTrue(refused.sentence().contains("--shard goes with"), refused.err());
+  }
+
+  /** Mean KL to the checkpoint on a text. */
+  private double divergence(Path model) throws Exception {
+    Path text = folder.resolve("text.txt");
+    StringBuilder words = new StringBuilder();
+    Random random = new Random(9);
+    for (int i = 0; i < 3000; i++) {
+      words.append((char) ('a' + random.nextInt(26)));
+    }
+    Files.writeString(text, words);
+    Launch launch =
+        Launch.of(
+            "compare",
+            "-m",
+            model + "",
+            "--reference",
+            checkpoint + "",
+            "-f",
+            text + "",
+            "-c",
+            "" + LENGTH,
+            "--json");
+    assertEquals(0, launch.exitCode(), launch.err());
+    return ((Number) JSON.std.mapFrom(launch.out()).get("mean_kl")).doubleValue();
+  }
+
+  @Test
   void whatTheCodecCannotHoldStaysPlain() throws Exception {
     checkpoint = new Checkpoint(256, 48, 2).write(folder.resolve("odd"));
     Launch launch = Launch.of(arguments("odd.gguf", "--embeddings", "q8_0"));
@@ -268,6 +320,22 @@ class QuantizeTest {
       assertEquals(MATRICES / 2, files.filter(f -> f.toString().endsWith(".unit")).count());
     }
     assertFalse(Files.exists(folder.resolve("new.gguf")));
+    Path embeddings =
+        small().set("lm_head.weight", 5, Float.NEGATIVE_INFINITY).write(folder.resolve("head"));
+    launch =
+        Launch.of(
+            "quantize",
+            "-m",
+            embeddings + "",
+            "--recipe",
+            "published",
+            "--calibration",
+            ids + "",
+            "--length",
+            "16",
+            "-o",
+            folder.resolve("head.gguf") + "");
+    assertTrue(launch.err().contains("output.weight is -Infinity (row 0, column 5)"), launch.err());
     Path second = checkpoint.resolve("model-00002-of-00002.safetensors");
     byte[] bytes = Files.readAllBytes(second);
     Files.write(second, java.util.Arrays.copyOf(bytes, bytes.length / 2));

@@ -29,7 +29,7 @@ class SecondMomentsTest {
       values[i] = (float) random.nextGaussian();
     }
     SecondMoments moments =
-        new SecondMoments(Map.of(SEEN, width), new CpuLinearAlgebra(), Parallel.SERIAL);
+        new SecondMoments(Map.of(SEEN, width), false, new CpuLinearAlgebra(), Parallel.SERIAL);
     for (int first = 0, count = 1; first < rows; first += count, count = 2 * count + 1) {
       int now = Math.min(count, rows - first);
       moments.rows(SEEN, values, 3 + first * width, now, width, new float[0]);
@@ -54,7 +54,8 @@ class SecondMomentsTest {
   @Test
   void onlyWhatIsWantedAndZerosWhereNothingCame() {
     SecondMoments moments =
-        new SecondMoments(Map.of(SEEN, 2, UNSEEN, 2), new CpuLinearAlgebra(), Parallel.SERIAL);
+        new SecondMoments(
+            Map.of(SEEN, 2, UNSEEN, 2), false, new CpuLinearAlgebra(), Parallel.SERIAL);
     assertTrue(moments.wants(SEEN));
     assertFalse(moments.wants(UNWANTED));
     assertFalse(moments.wantsRouting());
