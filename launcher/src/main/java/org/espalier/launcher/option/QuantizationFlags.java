@@ -8,6 +8,7 @@ import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
+import org.espalier.runtime.quantisation.pipeline.Recipe;
 import org.espalier.runtime.quantisation.pipeline.Shard;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -15,6 +16,9 @@ import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
+  private static final int REFINEMENTS = 2;
+  private static final int TUNING = 1;
+
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
@@ -76,12 +80,59 @@ public final class QuantizationFlags {
   private double damping = RotatedHessian.DEFAULT_DAMPING;
 
   @Option(
+      names = "--recipe",
+      paramLabel = "WHICH",
+      description =
+          "best: what loses least in our measurements; published: the algorithm as published. The"
+              + " five flags that follow change either. Default: best.")
+  private String recipe = "best";
+
+  @Option(
       names = "--refine",
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: ${DEFAULT-VALUE}, the algorithm as published.")
-  private int refinements = 0;
+              + " Default: 2; published: 0.")
+  private Optional<Integer> refinements = Optional.empty();
+
+  @Option(
+      names = "--weighting",
+      paramLabel = "WHICH",
+      description =
+          "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
+              + " other. Default: gates; published: none.")
+  private Optional<String> weighting = Optional.empty();
+
+  @Option(
+      names = "--inputs",
+      paramLabel = "WHICH",
+      description =
+          "What a layer is fitted to: quantized, what the quantised layers before it give; original,"
+              + " what the original ones give. Default: original.")
+  private Optional<String> inputs = Optional.empty();
+
+  @Option(
+      names = "--shrink",
+      paramLabel = "TOKENS",
+      description =
+          "Mixes so many tokens' worth of the layer's mean into every expert's Hessian. Default: 0.")
+  private double shrinkage = 0;
+
+  @Option(
+      names = "--tune",
+      paramLabel = "N",
+      description =
+          "Passes over the calibration text that tune norms, signs and routers towards the original's"
+              + " predictions; the model is held decoded in memory. Default: 1; published: 0.")
+  private Optional<Integer> tuning = Optional.empty();
+
+  @Option(
+      names = "--attention",
+      paramLabel = "TYPE",
+      description =
+          "Stores the matrices of attention as q8_0, bf16, f16 or f32 instead of in codes: more bits,"
+              + " and less lost. Default: in codes.")
+  private Optional<EmbeddingType> attention = Optional.empty();
 
   @Option(
       names = "--embeddings",
@@ -145,7 +196,8 @@ public final class QuantizationFlags {
       converter = ShardConverter.class,
       description =
           "Quantises the I-th of N shares of the matrices, from 1/N to N/N, on this machine; they stay"
-              + " in a folder beside FILE, FILE.shard-I-of-N, until merge joins all.")
+              + " in a folder beside FILE, FILE.shard-I-of-N, until merge joins all. Implies --inputs"
+              + " original --tune 0.")
   private Optional<Shard> shard = Optional.empty();
 
   @Option(
@@ -162,8 +214,11 @@ public final class QuantizationFlags {
     if (!(damping >= 0) || Double.isInfinite(damping)) {
       throw new InvalidRequest("--damping must be a number from 0: " + damping);
     }
-    if (refinements < 0) {
-      throw new InvalidRequest("--refine must be 0 or more: " + refinements);
+    boolean best = isFirst("--recipe", recipe, "best", "published");
+    requireNatural("--refine", refinements);
+    requireNatural("--tune", tuning);
+    if (!(shrinkage >= 0) || Double.isInfinite(shrinkage)) {
+      throw new InvalidRequest("--shrink must be a number from 0: " + shrinkage);
     }
     if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
       throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
@@ -175,7 +230,15 @@ public final class QuantizationFlags {
         seed,
         hessian,
         damping,
-        refinements,
+        refinements.orElse(best ? REFINEMENTS : 0),
+        new Recipe(
+            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(best),
+            inputs
+                .map(i -> isFirst("--inputs", i, "quantized", "original"))
+                .orElse(best && hessians.isEmpty() && shard.isEmpty()),
+            shrinkage,
+            tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
+            attention),
         compatible,
         embeddings,
         name,
@@ -184,6 +247,19 @@ public final class QuantizationFlags {
         hessians,
         threads < 0 ? PhysicalCores.count() : threads,
         shard);
+  }
+
+  private static boolean isFirst(String flag, String value, String first, String second) {
+    if (!value.equals(first) && !value.equals(second)) {
+      throw new InvalidRequest("%s is %s or %s, not %s".formatted(flag, first, second, value));
+    }
+    return value.equals(first);
+  }
+
+  private static void requireNatural(String flag, Optional<Integer> value) {
+    if (value.isPresent() && value.get() < 0) {
+      throw new InvalidRequest(flag + " must be 0 or more: " + value.get());
+    }
   }
 
   /** What to calibrate on. */

@@ -9,7 +9,7 @@ import org.espalier.api.codec.Codec;
 import org.espalier.api.format.Metadata;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.api.format.ModelFormat;
-import org.espalier.runtime.Providers;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /**
  * Makes the file of finished results.
@@ -24,34 +24,52 @@ record Assembly(
     Results results,
     QuantizationListener listener) {
 
-  /** Writes the file and reads it back. */
-  void write(Path target, ModelFormat format, Providers providers, List<MatrixReport> reports) {
+  /** How many rows of token table and head are kept. */
+  int vocabulary() {
+    return options.compatible()
+        ? source
+            .artifact()
+            .metadata()
+            .texts("tokenizer.ggml.tokens")
+            .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
+            .orElse(source.plan().vocabulary())
+        : source.plan().vocabulary();
+  }
+
+  /**
+   * Writes the file.
+   *
+   * @param tuned what is stored instead of the checkpoint's numbers
+   * @return to be verified
+   */
+  ModelFile write(Path target, ModelFormat format, List<MatrixReport> reports, TunedValues tuned) {
     Metadata original = source.artifact().metadata();
-    int vocabulary =
-        options.compatible()
-            ? original
-                .texts("tokenizer.ggml.tokens")
-                .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
-                .orElse(source.plan().vocabulary())
-            : source.plan().vocabulary();
-    ModelFile file = new ModelFile(source, codec, results, options, vocabulary, listener);
+    ModelFile file = new ModelFile(source, codec, results, options, vocabulary(), tuned, listener);
     Metadata metadata =
         options.compatible()
-            ? FileMetadata.published(original, source.content(), options, vocabulary)
+            ? FileMetadata.published(original, source.content(), options, vocabulary())
             : FileMetadata.complete(original, source.content(), options, provenance(reports));
     file.write(target, format, metadata);
-    file.verify(target, providers);
+    return file;
   }
 
   private Map<String, MetadataValue> provenance(List<MatrixReport> reports) {
     Map<String, MetadataValue> values = new LinkedHashMap<>();
     values.put("codec", FileMetadata.text(codec.id().value()));
-    values.put("layout", FileMetadata.whole(source.operators(codec).getFirst().packing().layout()));
+    values.put(
+        "layout",
+        FileMetadata.whole(
+            source.operators(codec, options.recipe()).getFirst().packing().layout()));
     values.put("search", text("search"));
     values.put("seed", FileMetadata.wholeSigned(options.seed()));
     values.put("hessian", FileMetadata.text(Named.of(options.policy())));
     values.put("damping", FileMetadata.real(options.damping()));
     values.put("refinements", FileMetadata.whole(options.refinements()));
+    Recipe recipe = options.recipe();
+    values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
+    values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
+    values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
+    values.put("tuning", FileMetadata.whole(recipe.tuning()));
     values.put("calibration.data_sha256", text("data"));
     values.put("calibration.tokens_sha256", text("tokens"));
     values.put("calibration.sequences", number("sequences"));

@@ -20,7 +20,15 @@ record CalibrationSource(
     Optional<SavedHessians> saved) {
 
   static CalibrationSource of(
-      String model, Optional<CalibrationTokens> tokens, Optional<SavedHessians> saved, int layers) {
+      String model,
+      Optional<CalibrationTokens> tokens,
+      Optional<SavedHessians> saved,
+      int layers,
+      Recipe recipe) {
+    if (saved.isPresent() && recipe.quantizedInputs()) {
+      throw new InvalidRequest(
+          "saved Hessians are those of the original layers: use them with --inputs original");
+    }
     Map<String, String> description = new LinkedHashMap<>();
     if (tokens.isPresent()) {
       description.put("model", model);
@@ -28,6 +36,7 @@ record CalibrationSource(
       description.put("data", tokens.get().dataSha256());
       description.put("sequences", Integer.toString(tokens.get().sequences().size()));
       description.put("length", Integer.toString(tokens.get().length()));
+      description.putAll(recipe.ofHessians());
       saved.ifPresent(folder -> folder.describe(description));
       return new CalibrationSource(description, tokens, saved);
     }
@@ -43,6 +52,12 @@ record CalibrationSource(
     if (!model.equals(description.get("model"))) {
       throw new InvalidRequest(
           "the Hessians in %s are of another model".formatted(folder.folder()));
+    }
+    boolean gated = description.containsKey("gates");
+    if (gated != recipe.gates()) {
+      throw new InvalidRequest(
+          "the Hessians in %s were made with --weighting %s"
+              .formatted(folder.folder(), gated ? "gates" : "none"));
     }
     for (int layer = 0; layer < layers; layer++) {
       if (!folder.has(layer)) {

@@ -59,7 +59,7 @@ record Estimate(double calibrationSeconds, double matrixSeconds, long memory, lo
             .toList();
     long heap = heap(source, operators, options.threads());
     requireHeap(heap);
-    Trial trial = new Trial(tools, workers);
+    Trial trial = new Trial(tools, options, workers);
     double calibration =
         tokens.isEmpty() || layers.isEmpty()
             ? 0
@@ -67,7 +67,7 @@ record Estimate(double calibrationSeconds, double matrixSeconds, long memory, lo
     long mapped = weights(operators).values().stream().mapToLong(Long::longValue).max().orElse(0);
     return new Estimate(
         calibration,
-        open.isEmpty() ? 0 : trial.matrices(open, options),
+        open.isEmpty() ? 0 : trial.matrices(open),
         Math.min(heap + garbage(open), Runtime.getRuntime().maxMemory()) + mapped + PROGRAM,
         scratch(source, open, layers.isEmpty() ? 0 : tokens.map(t -> t.count()).orElse(0L)));
   }

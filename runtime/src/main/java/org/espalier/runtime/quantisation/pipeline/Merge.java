@@ -12,6 +12,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.runtime.Providers;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /** Joins the shards of a quantisation: the file is that of a single run, to the last bit. */
 public final class Merge {
@@ -39,17 +40,18 @@ public final class Merge {
       if (!source.fingerprint().equals(description.get("model"))) {
         throw new InvalidRequest("the shards were not made from " + model);
       }
+      QuantizationOptions options = RecordedOptions.read(description);
       Results results = unit -> result(shards, unit);
       List<MatrixReport> reports = new ArrayList<>();
-      for (Operator operator : source.operators(codec)) {
+      for (Operator operator : source.operators(codec, options.recipe())) {
         operator.units().forEach(unit -> reports.add(report(unit, results)));
       }
       List<MatrixReport> ordered =
           reports.stream().sorted(Comparator.comparingInt(r -> r.operator().layer())).toList();
       ordered.forEach(listener::finished);
-      QuantizationOptions options = RecordedOptions.read(description);
       new Assembly(source, codec, options, description, results, listener)
-          .write(target, format, providers, ordered);
+          .write(target, format, ordered, TunedValues.NONE)
+          .verify(target, providers);
       return ordered;
     }
   }

@@ -4,12 +4,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.linear.EncodedLinear;
@@ -25,6 +27,7 @@ import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
 import org.espalier.runtime.quantisation.calibration.ExpertHessians;
 import org.espalier.runtime.quantisation.calibration.Hessian;
 import org.espalier.runtime.quantisation.calibration.SavedHessians;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /**
  * Quantises a model: layer by layer, it observes what the layer's matrices multiply, quantises them
@@ -76,11 +79,16 @@ public final class Quantization {
   }
 
   private List<MatrixReport> run(Optional<CalibrationTokens> tokens) {
+    if (options.shard().isPresent()
+        && (options.recipe().quantizedInputs() || options.recipe().tuning() > 0)) {
+      throw new InvalidRequest(
+          "a shard knows neither the quantised layers before its own nor the whole model: --shard goes with --inputs original and --tune 0");
+    }
     try (ModelSource source = ModelSource.open(model, tools.providers());
         WorkerThreads workers = new WorkerThreads(options.threads())) {
       tokens.ifPresent(
           given -> given.requireWithin(source.plan().vocabulary(), source.plan().contextLength()));
-      List<Operator> operators = source.operators(tools.codec());
+      List<Operator> operators = source.operators(tools.codec(), options.recipe());
       if (operators.isEmpty()) {
         throw new Unsupported(
             "no matrix of %s can be held by the codec %s".formatted(model, tools.codec().id()));
@@ -91,7 +99,11 @@ public final class Quantization {
               source.fingerprint(),
               tokens,
               options.hessians().map(SavedHessians::new),
-              source.layers());
+              source.layers(),
+              options.recipe());
+      if (options.recipe().tuning() > 0) {
+        ModelTuning.hindrance(source, tokens, options.threads()).ifPresent(listener::notice);
+      }
       Map<String, String> description = description(calibration);
       Path folder = WorkFolder.of(target, options.shard());
       try (WorkFolder work =
@@ -100,13 +112,33 @@ public final class Quantization {
         estimate(units, calibration, work, workers);
         List<MatrixReport> reports = layers(source, units, calibration, work, workers);
         if (options.shard().isEmpty()) {
-          new Assembly(source, tools.codec(), options, description, work, listener)
-              .write(target, tools.format(), tools.providers(), reports);
+          write(
+              new Assembly(source, tools.codec(), options, description, work, listener),
+              tokens,
+              workers,
+              reports);
           work.remove();
         }
         return reports;
       }
     }
+  }
+
+  private void write(
+      Assembly assembly,
+      Optional<CalibrationTokens> tokens,
+      WorkerThreads workers,
+      List<MatrixReport> reports) {
+    ModelFile file = assembly.write(target, tools.format(), reports, TunedValues.NONE);
+    ModelSource source = assembly.source();
+    if (options.recipe().tuning() > 0
+        && ModelTuning.hindrance(source, tokens, options.threads()).isEmpty()) {
+      TunedValues tuned =
+          new ModelTuning(source, target, tools, options, assembly.vocabulary(), workers, listener)
+              .run(tokens.orElseThrow());
+      file = assembly.write(target, tools.format(), reports, tuned);
+    }
+    file.verify(target, tools.providers());
   }
 
   /** Says what is left to do. Trials read the weights through a mapping of their own. */
@@ -124,7 +156,7 @@ public final class Quantization {
       Estimate estimate =
           Estimate.of(
               source,
-              source.operators(tools.codec()),
+              source.operators(tools.codec(), options.recipe()),
               share.stream().filter(unit -> !work.has(unit)).toList(),
               calibrated,
               calibration.tokens(),
@@ -185,11 +217,21 @@ public final class Quantization {
       WorkFolder work,
       WorkerThreads workers) {
     int last = share.isEmpty() ? -1 : share.getLast().operator().id().layer();
+    Optional<QuantizedLayers> quantized =
+        options.recipe().quantizedInputs()
+            ? Optional.of(
+                new QuantizedLayers(
+                    source.operators(tools.codec(), options.recipe()),
+                    tools.codec(),
+                    work,
+                    options.seed()))
+            : Optional.empty();
     Optional<LayerCalibration> passes =
         calibration
             .tokens()
             .map(tokens ->
-                new LayerCalibration(model, source, last, tools, tokens, work, workers, listener));
+                new LayerCalibration(
+                    model, source, last, tools, tokens, work, workers, listener, quantized));
     List<MatrixReport> reports = new ArrayList<>();
     for (int current = 0; current <= last; current++) {
       int layer = current;
@@ -222,13 +264,13 @@ public final class Quantization {
       WorkerThreads workers) {
     try (ModelSource source = ModelSource.open(model, tools.providers())) {
       Set<String> names = open.stream().map(Operator.Unit::name).collect(Collectors.toSet());
-      List<Operator.Unit> all = units(source.operators(tools.codec()), layer);
+      List<Operator.Unit> all = units(source.operators(tools.codec(), options.recipe()), layer);
       List<Operator.Unit> units = all.stream().filter(unit -> names.contains(unit.name())).toList();
       requireFinite(units, workers);
       Map<ActivationSite, Hessian> hessians =
           hessians(source, layer, LayerCalibration.widths(all), calibration, passes);
       noteUnreached(layer, hessians);
-      ExpertHessians.apply(hessians, options.policy());
+      ExpertHessians.apply(hessians, options.policy(), options.recipe().shrinkage());
       quantize(layer, units, hessians, work, workers);
       passes.ifPresent(p -> p.leave(layer));
     }
@@ -263,7 +305,8 @@ public final class Quantization {
     LayerCalibration running =
         passes.orElseThrow(() -> new IllegalStateException("no tokens for layer " + layer));
     running.reach(layer);
-    Map<ActivationSite, Hessian> hessians = running.hessians(source, layer, widths);
+    Map<ActivationSite, Hessian> hessians =
+        running.hessians(source, layer, widths, options.recipe().gates());
     saved.ifPresent(folder -> folder.save(layer, hessians));
     return hessians;
   }
@@ -293,6 +336,7 @@ public final class Quantization {
     AtomicInteger done = new AtomicInteger();
     String stage = "quantising layer " + layer;
     progress(stage, 0, units.size());
+    long start = System.nanoTime();
     workers.run(
         units.size(),
         i -> {
@@ -304,6 +348,14 @@ public final class Quantization {
           work.keep(unit, quantize(unit, hessian, quantizer));
           progress(stage, done.incrementAndGet(), units.size());
         });
+    double seconds = (System.nanoTime() - start) / 1e9;
+    long weights = units.stream().mapToLong(Operator.Unit::weights).sum();
+    listener.stage(
+        String.format(
+            Locale.ROOT,
+            "layer %d: %.0f tiles/s",
+            layer,
+            weights / tools.search().grid().size() / seconds));
   }
 
   private synchronized void progress(String stage, long done, long total) {

@@ -18,6 +18,9 @@ final class RecordedOptions {
     values.put("hessian", Named.of(options.policy()));
     values.put("damping", Double.toString(options.damping()));
     values.put("refinements", Integer.toString(options.refinements()));
+    values.put("weighting", options.recipe().gates() ? "gates" : "none");
+    values.put("tuning", Integer.toString(options.recipe().tuning()));
+    values.putAll(options.recipe().ofResults());
     return values;
   }
 
@@ -42,6 +45,7 @@ final class RecordedOptions {
           constant(HessianPolicy.class, value(values, "hessian")),
           Double.parseDouble(value(values, "damping")),
           Integer.parseInt(value(values, "refinements")),
+          recipe(values),
           Boolean.parseBoolean(value(values, "compatible")),
           Optional.ofNullable(values.get("embeddings"))
               .map(type -> constant(EmbeddingType.class, type)),
@@ -56,6 +60,18 @@ final class RecordedOptions {
           "the options that the shards were made with cannot be read (%s)"
               .formatted(e.getMessage()));
     }
+  }
+
+  private static Recipe recipe(Map<String, String> values) {
+    String attention = value(values, "attention");
+    return new Recipe(
+        value(values, "weighting").equals("gates"),
+        value(values, "inputs").equals("quantized"),
+        Double.parseDouble(value(values, "shrinkage")),
+        Integer.parseInt(value(values, "tuning")),
+        attention.equals("codes")
+            ? Optional.empty()
+            : Optional.of(constant(EmbeddingType.class, attention)));
   }
 
   private static String value(Map<String, String> values, String name) {

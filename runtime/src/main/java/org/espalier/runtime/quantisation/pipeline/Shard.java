@@ -1,6 +1,7 @@
 package org.espalier.runtime.quantisation.pipeline;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.espalier.api.EspalierException.InvalidRequest;
 
@@ -22,17 +23,23 @@ public record Shard(int index, int count) {
     }
   }
 
-  /** Its share: a matrix belongs where its middle weight falls. */
+  /** Its share of some units. */
   List<Operator.Unit> share(List<Operator.Unit> all) {
-    long total = all.stream().mapToLong(Operator.Unit::weights).sum();
-    List<Operator.Unit> share = new ArrayList<>();
+    long[] weights = all.stream().mapToLong(Operator.Unit::weights).toArray();
+    return share(weights).stream().map(all::get).toList();
+  }
+
+  /** Its share of matrices with so many weights: each belongs where its middle weight falls. */
+  List<Integer> share(long[] weights) {
+    long total = Arrays.stream(weights).sum();
+    List<Integer> share = new ArrayList<>();
     long before = 0;
-    for (Operator.Unit unit : all) {
-      double middle = before + unit.weights() / 2.0;
-      if ((int) (middle * count / total) == index - 1) {
-        share.add(unit);
+    for (int i = 0; i < weights.length; i++) {
+      double middle = before + weights[i] / 2.0;
+      if ((int) (middle / total * count) == index - 1) {
+        share.add(i);
       }
-      before += unit.weights();
+      before += weights[i];
     }
     return share;
   }

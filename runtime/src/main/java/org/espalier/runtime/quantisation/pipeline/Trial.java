@@ -37,11 +37,13 @@ final class Trial {
   private static final double SHARE_OF_WORK = 0.05;
 
   private final QuantizationTools tools;
+  private final QuantizationOptions options;
   private final WorkerThreads workers;
   private final SplittableRandom random = new SplittableRandom(1);
 
-  Trial(QuantizationTools tools, WorkerThreads workers) {
+  Trial(QuantizationTools tools, QuantizationOptions options, WorkerThreads workers) {
     this.tools = tools;
+    this.options = options;
     this.workers = workers;
   }
 
@@ -93,7 +95,8 @@ final class Trial {
       Map<ActivationSite, Integer> widths) {
     int width = source.plan().width();
     float[] rows = gaussian(length * width);
-    SecondMoments moments = new SecondMoments(widths, tools.algebra(), workers);
+    SecondMoments moments =
+        new SecondMoments(widths, options.recipe().gates(), tools.algebra(), workers);
     List<Long> ends = new ArrayList<>(List.of(System.nanoTime()));
     new LayerPasses(
             tools.providers().backends(),
@@ -114,7 +117,7 @@ final class Trial {
   }
 
   /** Seconds that all threads together take for one matrix of each unit's size, summed up. */
-  double matrices(List<Operator.Unit> units, QuantizationOptions options) {
+  double matrices(List<Operator.Unit> units) {
     Map<LinearShape, Integer> counts = new HashMap<>();
     units.forEach(unit ->
         counts.merge(
@@ -126,13 +129,13 @@ final class Trial {
     double warmUp = Math.min(WARM_UP, SHARE_OF_WORK * tiles / 1000);
     double sum = 0;
     for (Map.Entry<LinearShape, Integer> entry : counts.entrySet()) {
-      sum += entry.getValue() * matrix(entry.getKey(), options, warmUp / counts.size());
+      sum += entry.getValue() * matrix(entry.getKey(), warmUp / counts.size());
     }
     return sum;
   }
 
   /** Rotates and factors one Hessian, quantises some rows of tiles, and takes the best times. */
-  private double matrix(LinearShape shape, QuantizationOptions options, double warmUp) {
+  private double matrix(LinearShape shape, double warmUp) {
     int n = shape.inputs();
     MatrixQuantizer quantizer =
         new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
@@ -151,14 +154,14 @@ final class Trial {
     double preparing = Double.MAX_VALUE;
     double quantising = Double.MAX_VALUE;
     long begin = System.nanoTime();
-    do {
+    for (int i = 0; i < 2 || System.nanoTime() - begin < warmUp * 1e9; i++) {
       long start = System.nanoTime();
       RotatedHessian rotated = quantizer.rotate("a trial", hessian, signs, options.damping());
       long middle = System.nanoTime();
       quantizer.quantize("a trial", weights, rotated, outputSigns, packing);
       quantising = Math.min(quantising, (System.nanoTime() - middle) / 1e9);
       preparing = Math.min(preparing, (middle - start) / 1e9);
-    } while (System.nanoTime() - begin < warmUp * 1e9);
+    }
     return preparing + quantising * shape.outputs() / rows;
   }
 
