@@ -171,7 +171,7 @@ public final class WorkerPool implements AutoCloseable {
   private void serve(int worker, Parking parking) {
     int spins = 0;
     while (!closed) {
-      if (runOne(worker)) {
+      if (runOneOf(worker)) {
         spins = 0;
       } else if (spins++ < SPINS_BEFORE_PARK) {
         pause(spins);
@@ -185,6 +185,20 @@ public final class WorkerPool implements AutoCloseable {
         parking.parked = false;
         spins = 0;
       }
+    }
+  }
+
+  /**
+   * As {@link #runOne}; a fault in mapped memory may be told a moment after the piece has ended.
+   */
+  private boolean runOneOf(int worker) {
+    try {
+      return runOne(worker);
+    } catch (InternalError e) {
+      if (failure == null) {
+        failure = e;
+      }
+      return true;
     }
   }
 
