@@ -81,7 +81,7 @@ class InterruptionAtRandomTest {
   @Test
   void generationsThatAreCancelledOrClosed() {
     try (LanguageModel model = open()) {
-      for (int i = 0; i < 25; i++) {
+      for (int i = 0; i < 12; i++) {
         Generation one = model.generate("Once upon a time", LONG);
         Generation other = model.generate("The king", LONG);
         pause(40);
@@ -101,7 +101,7 @@ class InterruptionAtRandomTest {
 
   @Test
   void modelsThatAreClosedWhileTheyGenerate() {
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 4; i++) {
       LanguageModel model = open();
       Generation one = model.generate("Once upon a time", LONG);
       Generation other = model.generate("The king", LONG);
@@ -115,7 +115,7 @@ class InterruptionAtRandomTest {
   @Test
   void threadsThatAreInterrupted() throws Exception {
     int refused = 0;
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < 12; i++) {
       AtomicReference<Throwable> failure = new AtomicReference<>();
       Thread thread =
           Thread.ofPlatform()
@@ -127,14 +127,14 @@ class InterruptionAtRandomTest {
                   failure.set(e);
                 }
               });
-      pause(i < 15 ? 30 : 400);
+      pause(i < 7 ? 30 : 400);
       thread.interrupt();
       assertTrue(thread.join(Duration.ofSeconds(100)), "it ends");
       Throwable thrown = failure.get();
       assertTrue(thrown == null || thrown instanceof EspalierException, () -> "" + thrown);
       refused += thrown == null ? 0 : 1;
     }
-    assertTrue(refused < 25, "interrupts after loading only cancel");
+    assertTrue(refused < 12, "interrupts after loading only cancel");
   }
 
   @ParameterizedTest
@@ -148,11 +148,11 @@ class InterruptionAtRandomTest {
               new String[] {command, "-m", Launch.DEMO.toString(), "-f", "" + text};
           default -> new String[] {command, Launch.DEMO.toString(), "--check"};
         };
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
       Path out = folder.resolve("out" + i);
       Path err = folder.resolve("err" + i);
       Process process = Launch.begin(out, err, line);
-      LockSupport.parkNanos((long) ((i + random.nextDouble()) * 400_000_000L));
+      LockSupport.parkNanos((long) ((i + random.nextDouble()) * 600_000_000L));
       interrupt(process);
       assertTrue(process.waitFor(100, TimeUnit.SECONDS), "it ends");
       String said = Files.readString(err);
