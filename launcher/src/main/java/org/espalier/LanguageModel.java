@@ -46,7 +46,7 @@ public final class LanguageModel implements AutoCloseable {
    * @throws InvalidRequest when the model is closed
    */
   public Generation generate(String prompt, GenerationOptions options) {
-    int[] tokens = tokenizer().encode(prompt, true);
+    int[] tokens = tokenizer().encodePrompt(prompt);
     return begin(listener -> {
       try (Session session = model.newSession(0)) {
         return new Generator(session, tokenizer(), model.plan().vocabulary(), model.batch())

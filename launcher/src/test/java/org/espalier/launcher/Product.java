@@ -62,6 +62,19 @@ public final class Product {
         .collect(Collectors.joining(File.pathSeparator));
   }
 
+  /** What testkit requires, without itself and api. */
+  public static List<Path> jarsOfTestkit() {
+    return List.of(
+            "junit-jupiter-api-", "junit-platform-commons-", "opentest4j-", "apiguardian-api-")
+        .stream()
+        .map(name ->
+            entries()
+                .filter(entry -> entry.getFileName().toString().startsWith(name))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(name + " is on no path")))
+        .toList();
+  }
+
   private static Stream<Path> entries() {
     return Stream.of("jdk.module.path", "java.class.path")
         .flatMap(key -> Stream.of(System.getProperty(key, "").split(File.pathSeparator)))

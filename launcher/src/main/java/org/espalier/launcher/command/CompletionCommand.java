@@ -3,9 +3,7 @@ package org.espalier.launcher.command;
 import jakarta.inject.Inject;
 import java.io.IOException;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Session;
@@ -24,7 +22,6 @@ import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.runtime.generation.GenerationResult;
 import org.espalier.runtime.generation.Generator;
-import org.espalier.runtime.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -100,7 +97,7 @@ final class CompletionCommand implements Callable<Integer> {
     accepted.mention(console);
     try (Model opened = opening.modelForContext(model, backend, generation.context());
         Session session = opened.newSession(generation.context())) {
-      int[] tokens = tokens(opened.tokenizer(), text);
+      int[] tokens = opened.tokenizer().encodePrompt(text);
       GenerationOptions options = options(generation.seed());
       Generator generator =
           new Generator(session, opened.tokenizer(), opened.plan().vocabulary(), opened.batch());
@@ -142,14 +139,6 @@ final class CompletionCommand implements Callable<Integer> {
     List<String> stops = generation.stops().stream().map(prompt::unescape).toList();
     return new GenerationOptions(
         generation.predict(), sampling.options(), seed, stops, generation.ignoreEndOfText());
-  }
-
-  private static int[] tokens(Tokenizer tokenizer, String text) {
-    int[] tokens = tokenizer.encode(text, true);
-    OptionalInt first = tokenizer.beginningOfText();
-    return first.isEmpty() || (tokens.length > 0 && tokens[0] == first.getAsInt())
-        ? tokens
-        : IntStream.concat(first.stream(), IntStream.of(tokens)).toArray();
   }
 
   private void introduce(Model opened, Session session, int promptTokens, long seed) {

@@ -14,6 +14,11 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.syntax.elements.ClassesShouldConjunction;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
+import org.espalier.api.backend.BackendProvider;
+import org.espalier.api.codec.Codec;
+import org.espalier.api.codec.TileQuantizer;
+import org.espalier.api.format.ModelFormat;
+import org.espalier.api.model.Architecture;
 
 /** What no one may do in this project, and why, each with a class that does it. */
 enum Rule {
@@ -221,6 +226,31 @@ enum Rule {
           .beFinal()
           .because("several models and generations live in one process"),
       Planted.in("org.espalier.runtime.planted", "static int count;")),
+
+  ENTRY_POINTS_ONLY(
+      classes()
+          .that()
+          .arePublic()
+          .and()
+          .areTopLevelClasses()
+          .and()
+          .resideInAnyPackage(
+              "org.espalier.format.*",
+              "org.espalier.codec.*",
+              "org.espalier.arch.*",
+              "org.espalier.backend.*")
+          .should()
+          .beAssignableTo(ModelFormat.class)
+          .orShould()
+          .beAssignableTo(Codec.class)
+          .orShould()
+          .beAssignableTo(TileQuantizer.class)
+          .orShould()
+          .beAssignableTo(Architecture.class)
+          .orShould()
+          .beAssignableTo(BackendProvider.class)
+          .because("a module of providers shows its services and nothing else"),
+      Planted.in("org.espalier.codec.planted", "")),
 
   NO_CYCLES(
       slices()

@@ -247,6 +247,7 @@ public final class Products {
       s2 = Fused.multiplyAdd(load(w, at + 2 * ws), v, s2);
       s3 = Fused.multiplyAdd(load(w, at + 3 * ws), v, s3);
     }
+    MappedMemory.touch(w, wo);
     y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
     y[yo + 1] = Lanes.sum(s1) + tailInPlace(w, wo + ws, x, xo, k, inner);
     y[yo + 2] = Lanes.sum(s2) + tailInPlace(w, wo + 2 * ws, x, xo, k, inner);
@@ -261,6 +262,7 @@ public final class Products {
           Fused.multiplyAdd(
               load(w, wo + (long) k * 4), FloatVector.fromArray(SPECIES, x, xo + k), sum);
     }
+    MappedMemory.touch(w, wo);
     return Lanes.sum(sum) + tailInPlace(w, wo, x, xo, k, inner);
   }
 
