@@ -146,8 +146,8 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
     case 16: *value = 2; return OK;           // multiprocessors
     case 75: *value = 7; return OK;           // compute capability
     case 76: *value = 5; return OK;
-    case 97: *value = 64 << 10; return OK;    // shared memory of a block, opt-in
-    case 81: *value = 64 << 10; return OK;    // of a multiprocessor
+    case 97: *value = 99 << 10; return OK;    // shared memory of a block, opt-in
+    case 81: *value = 100 << 10; return OK;   // of a multiprocessor
     default: return INVALID_VALUE;
   }
 }
@@ -242,7 +242,7 @@ int cuModuleGetFunction(Function** function, Module* module, const char* name) {
 }
 int cuFuncSetAttribute(Function* function, int attribute, int value) {
   NEEDS_CONTEXT;
-  if (attribute != 8 || value > 64 << 10) return INVALID_VALUE;
+  if (attribute != 8 || value > 99 << 10) return INVALID_VALUE;
   function->shared_limit = value;
   return OK;
 }

@@ -3,7 +3,6 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -91,7 +90,8 @@ public final class Model implements AutoCloseable {
                   options.backend(),
                   plan,
                   new CompileOptions(
-                      options.precision(), batch, OptionalLong.empty(), options.observer()));
+                      options.precision(), batch, options.memoryLimit(), options.observer()),
+                  notices);
       building.add(compiled, CompiledPlan::close);
       return new Model(
           artifact,

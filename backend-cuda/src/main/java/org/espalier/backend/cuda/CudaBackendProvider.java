@@ -36,8 +36,7 @@ public final class CudaBackendProvider implements BackendProvider {
                   "%s has compute capability %d.%d, and 7.5 is the least"
                       .formatted(info.name(), info.capability() / 10, info.capability() % 10))
               : Offer.accepted(
-                  new CudaBackend(
-                      id(), Gpu.open(info, Modules.text(info.capability())), settings));
+                  new CudaBackend(id(), Gpu.open(info, Modules.text(info.capability())), settings));
     };
   }
 }

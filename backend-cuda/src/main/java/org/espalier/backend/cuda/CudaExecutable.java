@@ -154,7 +154,8 @@ final class CudaExecutable implements Executable {
     int firstResult = 0;
     for (int first = 0; first < total; first += program.chunk()) {
       int end = Math.min(total, first + program.chunk());
-      List<Program.RowPlace> places = sources.subList(first, end).stream().map(this::place).toList();
+      List<Program.RowPlace> places =
+          sources.subList(first, end).stream().map(this::place).toList();
       program.run(first, places, (i, target) -> read(sources.get(i), target), firstResult);
       firstResult += (int) places.stream().filter(Program.RowPlace::isWanted).count();
     }

@@ -37,12 +37,7 @@ class ReferenceLogitsTest {
     String tiny = "tiny-tales-qtip";
     return Stream.of(
         new Case(
-            "tiny2k-random.gguf",
-            "tiny2k-random.json",
-            0,
-            "tiny2k-random.logits.f32",
-            2048,
-            2048),
+            "tiny2k-random.gguf", "tiny2k-random.json", 0, "tiny2k-random.logits.f32", 2048, 2048),
         new Case(tiny + ".gguf", tiny + ".json", 0, tiny + ".0.logits.f32", 4096, 4080),
         new Case(tiny + ".gguf", tiny + ".json", 1, tiny + ".1.logits.f32", 4096, 4080));
   }
@@ -90,8 +85,7 @@ class ReferenceLogitsTest {
 
   @Test
   void tensorCoresTakeTrellisCodes() {
-    try (Model model =
-        SmallModels.open("tiny2k-random.gguf", Precision.FAST, 8, Map.of())) {
+    try (Model model = SmallModels.open("tiny2k-random.gguf", Precision.FAST, 8, Map.of())) {
       long fused =
           model.executable().bindings().stream()
               .map(Binding::kernel)
@@ -112,8 +106,7 @@ class ReferenceLogitsTest {
       int from = 0;
       for (int size = 1; from + size <= ids.length; size++) {
         int[] piece = Arrays.copyOfRange(ids, from, from + size);
-        float[][] rows =
-            SmallModels.copy(session.forward(new Activations.Tokens(piece), size));
+        float[][] rows = SmallModels.copy(session.forward(new Activations.Tokens(piece), size));
         assertFast(Arrays.copyOfRange(expected, from, from + size), rows);
         from += size;
       }
@@ -135,8 +128,7 @@ class ReferenceLogitsTest {
     Machine.configure(4L << 30, 1, 12_060, backwards);
     int[] prompt = SmallModels.ids("tiny2k-random.json", "greedy_prompt", 0);
     float[][] logits = new float[8][];
-    try (Model model =
-            SmallModels.open("tiny2k-random.gguf", Precision.FAST, 64, Map.of());
+    try (Model model = SmallModels.open("tiny2k-random.gguf", Precision.FAST, 64, Map.of());
         Session session = model.newSession(128)) {
       int[] next = prompt;
       for (int i = 0; i < logits.length; i++) {
@@ -153,8 +145,7 @@ class ReferenceLogitsTest {
   void greedyTokensAreTheReferences() {
     int[] prompt = SmallModels.ids("tiny2k-random.json", "greedy_prompt", 0);
     int[] drawn = SmallModels.ids("tiny2k-random.json", "greedy_64", 0);
-    try (Model model =
-            SmallModels.open("tiny2k-random.gguf", Precision.EXACT, 64, Map.of());
+    try (Model model = SmallModels.open("tiny2k-random.gguf", Precision.EXACT, 64, Map.of());
         Session session = model.newSession(128)) {
       int[] next = prompt;
       for (int i = 0; i < 24; i++) {
@@ -177,8 +168,7 @@ class ReferenceLogitsTest {
   }
 
   private static float[][] rows(int[] ids, Map<String, String> settings) {
-    try (Model model =
-            SmallModels.open("tiny2k-random.gguf", Precision.FAST, 64, settings);
+    try (Model model = SmallModels.open("tiny2k-random.gguf", Precision.FAST, 64, settings);
         Session session = model.newSession(128)) {
       return SmallModels.copy(session.forward(new Activations.Tokens(ids), ids.length));
     }

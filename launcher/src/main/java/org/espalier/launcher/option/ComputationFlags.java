@@ -14,7 +14,7 @@ public class ComputationFlags {
       names = "--backend",
       paramLabel = "NAME",
       converter = BackendConverter.class,
-      description = "What computes: cpu. Default: the best that accepts the model.")
+      description = "What computes: cpu or cuda. Default: the best that accepts the model.")
   private Optional<BackendId> backend = Optional.empty();
 
   @Option(
@@ -41,6 +41,21 @@ public class ComputationFlags {
   private int microBatch = 512;
 
   @Option(
+      names = "--device",
+      paramLabel = "N",
+      description = "Which GPU, counted from 0. Default: 0.")
+  private Optional<String> device = Optional.empty();
+
+  @Option(
+      names = "--memory-limit",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
+      description =
+          "Most memory for weights, keys and values and working memory together, such as 3G; a model"
+              + " that needs more is refused.")
+  private Optional<Long> memoryLimit = Optional.empty();
+
+  @Option(
       names = "--backend-option",
       paramLabel = "NAME=VALUE",
       description = "A setting that only the backend knows. May be given several times.")
@@ -58,7 +73,10 @@ public class ComputationFlags {
 
   /** How to open a model. */
   public ModelOptions modelOptions(ModelFlags model, int threads) {
+    Map<String, String> all = new LinkedHashMap<>(settings);
+    device.ifPresent(number -> all.put("device", number));
+    memoryLimit.ifPresent(bytes -> all.put("memory-limit", Long.toString(bytes)));
     return new ModelOptions(
-        backend, precision, threads, batch(), model.compatibility(), model.overrides(), settings);
+        backend, precision, threads, batch(), model.compatibility(), model.overrides(), all);
   }
 }

@@ -21,11 +21,6 @@ public record Turn(long signs, int block, boolean packed, int width) {
 
   /** Appends it. */
   public Parameters write(Parameters parameters) {
-    return parameters
-        .address(signs)
-        .integer(block)
-        .flag(packed)
-        .integer(width)
-        .integer(0);
+    return parameters.address(signs).integer(block).flag(packed).integer(width).integer(0);
   }
 }

@@ -69,19 +69,14 @@ final class AttentionStage implements GpuStage {
     List<Launches.Product> products = new ArrayList<>();
     for (int which = 0; which < 3; which++) {
       LoadedLinear linear = projections[which];
-      Operand operand =
-          scratch.projectionInput(which, linear.pairs(), linear.bank().inputs());
+      Operand operand = scratch.projectionInput(which, linear.pairs(), linear.bank().inputs());
       targets.add(new Target(linear.input(), operand));
       products.add(new Launches.Product(linear, operand, scratch.projected(which)));
     }
     resources
         .entrance()
         .enter(
-            pass,
-            norm,
-            stage.norm().epsilon(),
-            pass.isObserved() ? scratch.normed() : 0,
-            targets);
+            pass, norm, stage.norm().epsilon(), pass.isObserved() ? scratch.normed() : 0, targets);
     resources.observe(
         pass,
         new ActivationSite.AttentionInput(stage.layer()),
@@ -199,8 +194,6 @@ final class AttentionStage implements GpuStage {
             .integer(stage.headDimension())
             .integer(pass.splits)
             .integer(0);
-    resources
-        .launches()
-        .rows(Kernel.JOIN, pass.rows, 1, output.bank().inputs(), parameters);
+    resources.launches().rows(Kernel.JOIN, pass.rows, 1, output.bank().inputs(), parameters);
   }
 }

@@ -52,8 +52,7 @@ final class EmbeddingTable {
           switch (element) {
             case F32 -> matrix.get(FLOAT, (first + i) * Float.BYTES);
             case F16 -> Float.float16ToFloat(matrix.get(SHORT, (first + i) * Short.BYTES));
-            case BF16 ->
-                Float.intBitsToFloat(matrix.get(SHORT, (first + i) * Short.BYTES) << 16);
+            case BF16 -> Float.intBitsToFloat(matrix.get(SHORT, (first + i) * Short.BYTES) << 16);
           };
     }
   }
@@ -66,8 +65,7 @@ final class EmbeddingTable {
     float[] run = new float[width / columns * size];
     tiled.core().decode(0, token / rows, 0, width / columns, run, 0);
     for (int tile = 0; tile < width / columns; tile++) {
-      System.arraycopy(
-          run, tile * size + token % rows * columns, target, tile * columns, columns);
+      System.arraycopy(run, tile * size + token % rows * columns, target, tile * columns, columns);
     }
     switch (tiled.input()) {
       case Rotation.Identity _ -> {

@@ -22,8 +22,7 @@ final class MixtureStage implements GpuStage {
   private final LoadedLinear down;
   private final long norm;
 
-  MixtureStage(
-      Stage.MixtureOfExperts stage, Resources resources, List<LoadedLinear> linears) {
+  MixtureStage(Stage.MixtureOfExperts stage, Resources resources, List<LoadedLinear> linears) {
     this.stage = stage;
     this.resources = resources;
     router = linears.get(0);
@@ -61,7 +60,9 @@ final class MixtureStage implements GpuStage {
             .address(scratch.slotRow())
             .address(scratch.slotExpert());
     Target.writeAll(
-        parameters, 2, List.of(new Target(gate.input(), gateInput), new Target(up.input(), upInput)));
+        parameters,
+        2,
+        List.of(new Target(gate.input(), gateInput), new Target(up.input(), upInput)));
     launches.rows(Kernel.EXPERT_INPUT, slots, 2, gate.bank().inputs(), parameters);
     resources.observeExperts(
         pass,
@@ -77,8 +78,7 @@ final class MixtureStage implements GpuStage {
             new Launches.Product(gate, gateInput, scratch.gate()),
             new Launches.Product(up, upInput, scratch.up())));
     Operand downInput = hidden(pass, slots);
-    launches.multiply(
-        items, List.of(new Launches.Product(down, downInput, scratch.down())));
+    launches.multiply(items, List.of(new Launches.Product(down, downInput, scratch.down())));
     Parameters output =
         new Parameters()
             .address(scratch.down())

@@ -85,11 +85,10 @@ public final class Program {
                   before));
           before += cacheValues(a);
         }
-        case Stage.MixtureOfExperts m -> stages.add(
-            new MixtureStage(m, resources, loadAll(load, m.linears())));
+        case Stage.MixtureOfExperts m ->
+            stages.add(new MixtureStage(m, resources, loadAll(load, m.linears())));
         case Stage.Head h ->
-            foundHead =
-                new HeadStage(h, resources, loadAll(load, List.of(h.output())).getFirst());
+            foundHead = new HeadStage(h, resources, loadAll(load, List.of(h.output())).getFirst());
       }
     }
     head = foundHead;
@@ -124,11 +123,10 @@ public final class Program {
   public static long partialBytes(ModelPlan plan, int maximumRows, int context) {
     long rows = Math.min(maximumRows, Pass.SPLIT_ROWS);
     return plan.stages().stream()
-        .mapToLong(
-            stage ->
-                stage instanceof Stage.Attention a
-                    ? 4 * rows * a.heads() * splitCapacity(context) * (a.headDimension() + 2)
-                    : 0)
+        .mapToLong(stage ->
+            stage instanceof Stage.Attention a
+                ? 4 * rows * a.heads() * splitCapacity(context) * (a.headDimension() + 2)
+                : 0)
         .max()
         .orElse(0);
   }
@@ -197,8 +195,7 @@ public final class Program {
     int wanted = writeRows(places);
     for (int i = 0; i < rows; i++) {
       values.read(firstRow + i, row);
-      MemorySegment.copy(
-          row, 0, staging.memory(), ValueLayout.JAVA_FLOAT, valuesAt(i), row.length);
+      MemorySegment.copy(row, 0, staging.memory(), ValueLayout.JAVA_FLOAT, valuesAt(i), row.length);
     }
     gpu.upload(scratch.rowTable(), staging, 0, (long) rows * Scratch.ROW_BYTES);
     if (wanted > 0) {
@@ -319,8 +316,7 @@ public final class Program {
       }
       resources.observe(pass, headStage.site(), headStage.normed(), rows, plan.width());
       long rowBytes = 4L * plan.outputWidth();
-      gpu.download(
-          results, (firstResult + first) * rowBytes, scratch.logits(), rows * rowBytes);
+      gpu.download(results, (firstResult + first) * rowBytes, scratch.logits(), rows * rowBytes);
     }
   }
 

@@ -315,8 +315,6 @@ public final class Scratch {
 
   private Operand operand(Room room, boolean halves, int width) {
     long at = base + room.rows;
-    return halves
-        ? new Operand(0, at, base + room.scales, width)
-        : new Operand(at, 0, 0, width);
+    return halves ? new Operand(0, at, base + room.scales, width) : new Operand(at, 0, 0, width);
   }
 }

@@ -28,8 +28,7 @@ public final class ExpertBudget {
     for (int expert = 0; expert < experts; expert++) {
       for (Stage.MixtureOfExperts layer : layers) {
         if (expert < layer.experts()) {
-          long need =
-              parts(layer).stream().mapToLong(part -> matrixBytes(part, precision)).sum();
+          long need = parts(layer).stream().mapToLong(part -> matrixBytes(part, precision)).sum();
           if (need <= left) {
             left -= need;
             for (EncodedLinear part : parts(layer)) {

@@ -101,8 +101,7 @@ public final class Loader {
       case Rotation.Identity _ -> Turn.none(width);
       case Rotation.SignedHadamard(int block, MemorySegment signs) -> {
         boolean packed = SignBits.areSigns(signs);
-        byte[] bytes =
-            packed ? SignBits.pack(signs, width) : signs.toArray(ValueLayout.JAVA_BYTE);
+        byte[] bytes = packed ? SignBits.pack(signs, width) : signs.toArray(ValueLayout.JAVA_BYTE);
         yield new Turn(memory.upload(bytes), block, packed, width);
       }
     };
@@ -235,8 +234,7 @@ public final class Loader {
         float[] values =
             floats.asSlice(done * Float.BYTES, (long) count * Float.BYTES).toArray(FLOAT);
         HalfElements.round(values, storage, rounded);
-        gpu.upload(
-            target + done * Short.BYTES, rounded.asSlice(0, (long) count * Short.BYTES));
+        gpu.upload(target + done * Short.BYTES, rounded.asSlice(0, (long) count * Short.BYTES));
         gpu.await();
       }
     }

@@ -116,7 +116,8 @@ public record StorageChoice(
     long bytes =
         shape.experts() * (storage.matrixBytes(shape.outputs(), shape.inputs()) + Long.BYTES);
     if (linear.form() instanceof LinearForm.Tiled tiled) {
-      bytes += signBytes(tiled.input(), shape.inputs()) + signBytes(tiled.output(), shape.outputs());
+      bytes +=
+          signBytes(tiled.input(), shape.inputs()) + signBytes(tiled.output(), shape.outputs());
     }
     return bytes + 1024; // allocations are rounded up
   }

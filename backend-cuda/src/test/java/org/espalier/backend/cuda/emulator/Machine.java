@@ -76,9 +76,7 @@ public final class Machine {
   private static Object call(String name, FunctionDescriptor type, Object... arguments) {
     MemorySegment function = SymbolLookup.loaderLookup().find(name).orElseThrow();
     try {
-      return Linker.nativeLinker()
-          .downcallHandle(function, type)
-          .invokeWithArguments(arguments);
+      return Linker.nativeLinker().downcallHandle(function, type).invokeWithArguments(arguments);
     } catch (Throwable e) {
       throw new IllegalStateException(name, e);
     }
