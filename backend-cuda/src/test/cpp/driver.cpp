@@ -114,6 +114,7 @@ int declared_size(const std::string& text, const std::string& name) {
 
 }  // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // ---- for tests
@@ -298,3 +299,4 @@ int cuGraphDestroy(Graph* graph) { NEEDS_CONTEXT; delete graph; return OK; }
 int cuGetErrorName(int, const char** name) { *name = "EMULATED_ERROR"; return OK; }
 int cuGetErrorString(int, const char** text) { *text = "an emulated error"; return OK; }
 }
+#pragma GCC visibility pop

@@ -64,8 +64,7 @@ class LongSequenceTest {
     try (Executable executable = backend.compile(plan, options).orElseThrow(Unsupported::new);
         Session session = executable.open(new SessionOptions(LENGTH, ElementType.F32))) {
       int[] prompt = Arrays.copyOf(ids, PROMPT);
-      float[][] last =
-          SmallModels.copy(session.forward(new Activations.Tokens(prompt), 20));
+      float[][] last = SmallModels.copy(session.forward(new Activations.Tokens(prompt), 20));
       System.arraycopy(last, 0, rows, 0, 20);
       for (int i = PROMPT; i < LENGTH; i++) {
         Activations token = new Activations.Tokens(ids[i]);

@@ -135,8 +135,7 @@ class TrellisProductTest {
   }
 
   private static byte[] items(List<Integer> counts) {
-    ByteBuffer bytes =
-        ByteBuffer.allocate(16 * counts.size()).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocate(16 * counts.size()).order(ByteOrder.LITTLE_ENDIAN);
     int first = 0;
     for (int item = 0; item < counts.size(); item++) {
       bytes.putInt(item).putInt(first).putInt(counts.get(item)).putInt(0);
@@ -163,8 +162,7 @@ class TrellisProductTest {
       int second = Float.floatToFloat16(x[i + 1] * 4) & 0xffff;
       bytes.putInt(first << 16 | second);
     }
-    ByteBuffer scales =
-        ByteBuffer.allocate(4 * (x.length / width)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer scales = ByteBuffer.allocate(4 * (x.length / width)).order(ByteOrder.LITTLE_ENDIAN);
     while (scales.hasRemaining()) {
       scales.putFloat(0.25f);
     }
