@@ -114,6 +114,7 @@ int declared_size(const std::string& text, const std::string& name) {
 
 }  // namespace
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // ---- for tests
@@ -146,8 +147,8 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
     case 16: *value = 2; return OK;           // multiprocessors
     case 75: *value = 7; return OK;           // compute capability
     case 76: *value = 5; return OK;
-    case 97: *value = 64 << 10; return OK;    // shared memory of a block, opt-in
-    case 81: *value = 64 << 10; return OK;    // of a multiprocessor
+    case 97: *value = 99 << 10; return OK;    // shared memory of a block, opt-in
+    case 81: *value = 100 << 10; return OK;   // of a multiprocessor
     default: return INVALID_VALUE;
   }
 }
@@ -242,7 +243,7 @@ int cuModuleGetFunction(Function** function, Module* module, const char* name) {
 }
 int cuFuncSetAttribute(Function* function, int attribute, int value) {
   NEEDS_CONTEXT;
-  if (attribute != 8 || value > 64 << 10) return INVALID_VALUE;
+  if (attribute != 8 || value > 99 << 10) return INVALID_VALUE;
   function->shared_limit = value;
   return OK;
 }
@@ -298,3 +299,4 @@ int cuGraphDestroy(Graph* graph) { NEEDS_CONTEXT; delete graph; return OK; }
 int cuGetErrorName(int, const char** name) { *name = "EMULATED_ERROR"; return OK; }
 int cuGetErrorString(int, const char** text) { *text = "an emulated error"; return OK; }
 }
+#pragma GCC visibility pop

@@ -1,14 +1,12 @@
 // Runs blocks of emulated threads, and holds the table of kernels.
 #include "machine.h"
 
-#include <ucontext.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
-thread_local Machine machine;
-thread_local Index threadIdx, blockIdx, blockDim, gridDim;
+Machine machine;
+Index threadIdx, blockIdx, blockDim, gridDim;
 
 #include "kernels.cu"
 #include "machine_table.h"
@@ -45,32 +43,55 @@ static const Entry ENTRIES[] = {
     ENTRY(repack_qtip, RepackParameters),
 };
 
+// Saves the registers that a call keeps and goes on where another stack was left. The kernels' driver
+// library exists for x86-64 only, and setjmp takes ten times as long.
+extern "C" void switch_stack(void** saved, void* next);
+asm(R"(
+.text
+.type switch_stack, @function
+switch_stack:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+
 namespace {
 
 const size_t STACK = 32 << 10;
 const size_t SHARED_BYTES = 232 << 10;
 
 struct Coroutine {
-  jmp_buf state;
-  char* stack = nullptr;
+  void* stack_pointer = nullptr;  // while it is not running
   Wait wait = ENDED;
-  bool begun = false;
 };
 
 struct Runner {
   Coroutine threads[1024];
-  jmp_buf scheduler;
-  ucontext_t home;
+  void* scheduler = nullptr;  // its stack pointer
   void (*entry)(const void*) = nullptr;
   const void* parameters = nullptr;
   std::vector<unsigned char> shared = std::vector<unsigned char>(SHARED_BYTES + 16);
 };
-thread_local Runner* runner = nullptr;
+Runner* runner = nullptr;
 
+// A coroutine outlives its thread: it waits for the next block, since making one is slow.
 void begin() {
-  runner->entry(runner->parameters);
-  runner->threads[machine.thread].wait = ENDED;
-  _longjmp(runner->scheduler, 1);
+  for (;;) {
+    runner->entry(runner->parameters);
+    give_way(ENDED);
+  }
 }
 
 void resume(int thread) {
@@ -78,16 +99,14 @@ void resume(int thread) {
   machine.thread = thread;
   threadIdx = Index{(u32)thread, 0, 0};
   coroutine.wait = RUNS;
-  if (_setjmp(runner->scheduler) != 0) return;
-  if (coroutine.begun) _longjmp(coroutine.state, 1);
-  coroutine.begun = true;
-  ucontext_t context;
-  getcontext(&context);
-  context.uc_stack.ss_sp = coroutine.stack;
-  context.uc_stack.ss_size = STACK;
-  context.uc_link = nullptr;
-  makecontext(&context, begin, 0);
-  setcontext(&context);
+  switch_stack(&runner->scheduler, coroutine.stack_pointer);
+}
+
+// A stack as switch_stack leaves it: six registers, then where to go on.
+void* new_stack(char* memory) {
+  void** top = (void**)(memory + STACK) - 2;
+  *top = (void*)begin;
+  return top - 6;
 }
 
 [[noreturn]] void fail(const char* what) {
@@ -117,7 +136,6 @@ void run_block(int count, bool backwards) {
   int warps = count / 32;
   for (int i = 0; i < count; i++) {
     runner->threads[i].wait = RUNS;
-    runner->threads[i].begun = false;
     machine.parity[i] = 0;
   }
   for (;;) {
@@ -137,8 +155,8 @@ void run_block(int count, bool backwards) {
 void prepare_runner() {
   if (runner != nullptr) return;
   runner = new Runner();
-  char* stacks = (char*)malloc(1024 * STACK);
-  for (int i = 0; i < 1024; i++) runner->threads[i].stack = stacks + i * STACK;
+  char* stacks = (char*)aligned_alloc(64, 1024 * STACK);
+  for (int i = 0; i < 1024; i++) runner->threads[i].stack_pointer = new_stack(stacks + i * STACK);
   machine.dynamic_shared = (unsigned char*)(((uintptr_t)runner->shared.data() + 15) & ~(uintptr_t)15);
 }
 
@@ -147,7 +165,7 @@ void prepare_runner() {
 void give_way(Wait reason) {
   Coroutine& coroutine = runner->threads[machine.thread];
   coroutine.wait = reason;
-  if (_setjmp(coroutine.state) == 0) _longjmp(runner->scheduler, 1);
+  switch_stack(&coroutine.stack_pointer, runner->scheduler);
 }
 
 const Entry* find_entry(const char* name) {

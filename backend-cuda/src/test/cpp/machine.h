@@ -4,7 +4,6 @@
 #pragma once
 #include <cfloat>
 #include <cmath>
-#include <csetjmp>
 #include <cstdint>
 #include <cstring>
 
@@ -15,13 +14,13 @@ struct alignas(16) uint4 { u32 x, y, z, w; };
 struct alignas(16) float4 { float x, y, z, w; };
 struct Index { u32 x, y, z; };
 
-#define KERNEL extern "C" __attribute__((visibility("hidden"))) void
+#define KERNEL extern "C" void
 #define DEVICE static inline
-#define SHARED static thread_local
+#define SHARED static
 #define DYNAMIC_SHARED(name) unsigned char* name = machine.dynamic_shared
 #define BOUNDS(threads, blocks)
 
-// One for each host thread that runs blocks.
+// Plain globals: the driver runs one launch at a time.
 struct Machine {
   unsigned char* dynamic_shared;
   int thread;  // the one that runs
@@ -29,8 +28,8 @@ struct Machine {
   u32 exchanged[32][2][32];
   float fragments[32][2][32][10];
 };
-extern thread_local Machine machine;
-extern thread_local Index threadIdx, blockIdx, blockDim, gridDim;
+extern Machine machine;
+extern Index threadIdx, blockIdx, blockDim, gridDim;
 enum Wait { RUNS, AT_WARP, AT_BLOCK, ENDED };
 void give_way(Wait reason);
 

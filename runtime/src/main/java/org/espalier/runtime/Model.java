@@ -3,7 +3,6 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -95,12 +94,13 @@ public final class Model implements AutoCloseable {
                   new CompileOptions(
                       options.precision(),
                       batch,
-                      OptionalLong.empty(),
+                      options.memoryLimit(),
                       options.observer(),
                       options.contextLength(),
                       artifact::find,
                       ExpertStore.NONE,
-                      ExpertPlacement.UNDECIDED));
+                      ExpertPlacement.UNDECIDED),
+                  notices);
       compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
       return new Model(

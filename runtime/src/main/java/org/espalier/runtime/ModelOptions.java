@@ -3,6 +3,7 @@ package org.espalier.runtime;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.Observer;
@@ -44,6 +45,23 @@ public record ModelOptions(
     if (batch < 1) {
       throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
     }
+  }
+
+  /**
+   * Bytes that weights, caches and working memory may take together: the setting {@code
+   * memory-limit}.
+   *
+   * @throws InvalidRequest when that is no number of bytes
+   */
+  public OptionalLong memoryLimit() {
+    String limit = settings.get("memory-limit");
+    if (limit == null) {
+      return OptionalLong.empty();
+    }
+    if (!limit.matches("[1-9]\\d{0,17}")) {
+      throw new InvalidRequest("a memory limit is a number of bytes, not '%s'".formatted(limit));
+    }
+    return OptionalLong.of(Long.parseLong(limit));
   }
 
   /** Without an observer. */

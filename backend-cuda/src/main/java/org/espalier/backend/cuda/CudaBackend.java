@@ -32,6 +32,7 @@ final class CudaBackend implements Backend {
   private final BackendId id;
   private final Gpu gpu;
   private final Settings settings;
+  private final long freeAtStart;
   private final ReentrantLock lock = new ReentrantLock(true);
   private final List<CudaExecutable> executables = new ArrayList<>();
   private boolean closed;
@@ -40,6 +41,7 @@ final class CudaBackend implements Backend {
     this.id = id;
     this.gpu = gpu;
     this.settings = settings;
+    this.freeAtStart = gpu.freeBytes();
   }
 
   @Override
@@ -50,14 +52,15 @@ final class CudaBackend implements Backend {
   @Override
   public String device() {
     GpuInfo info = gpu.info();
-    return "%s (GPU %d, compute capability %d.%d, %d multiprocessors, %,d MiB)"
+    return "%s (GPU %d, compute capability %d.%d, %d multiprocessors, %,d MiB, %,d of them free)"
         .formatted(
             info.name(),
             info.ordinal(),
             info.capability() / 10,
             info.capability() % 10,
             info.multiprocessors(),
-            info.totalBytes() >> 20);
+            info.totalBytes() >> 20,
+            freeAtStart >> 20);
   }
 
   @Override

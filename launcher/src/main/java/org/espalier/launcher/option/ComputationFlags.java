@@ -18,8 +18,8 @@ public class ComputationFlags {
       paramLabel = "NAME",
       converter = BackendConverter.class,
       description =
-          "What computes: cpu, or offload, which puts experts where there is room. Default: the best"
-              + " that accepts the model.")
+          "What computes: cpu, cuda, or offload, which puts experts where there is room. Default: the"
+              + " best that accepts the model.")
   private Optional<BackendId> backend = Optional.empty();
 
   @Option(
@@ -85,6 +85,21 @@ public class ComputationFlags {
   private boolean allOnCpu;
 
   @Option(
+      names = "--device",
+      paramLabel = "N",
+      description = "Which GPU, counted from 0. Default: 0.")
+  private Optional<String> device = Optional.empty();
+
+  @Option(
+      names = "--memory-limit",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
+      description =
+          "Most memory for weights, keys and values and working memory together, such as 3G; a model"
+              + " that needs more is refused.")
+  private Optional<Long> memoryLimit = Optional.empty();
+
+  @Option(
       names = "--backend-option",
       paramLabel = "NAME=VALUE",
       description = "A setting that only the backend knows. May be given several times.")
@@ -141,6 +156,8 @@ public class ComputationFlags {
       throw new InvalidRequest("--n-cpu-moe %d is negative".formatted(cpuLayers.get()));
     }
     Map<String, String> all = new LinkedHashMap<>();
+    device.ifPresent(number -> all.put("device", number));
+    memoryLimit.ifPresent(bytes -> all.put("memory-limit", Long.toString(bytes)));
     hostMemory.ifPresent(size -> all.put("host-memory", size));
     deviceMemory.ifPresent(size -> all.put("device-memory", size));
     cpuLayers.ifPresent(count -> all.put("n-cpu-moe", count.toString()));

@@ -43,7 +43,6 @@ public final class Gpu implements AutoCloseable {
   private final CUstream stream;
   private final CUmodule module;
   private final Map<Kernel, CUfunction> functions = new EnumMap<>(Kernel.class);
-  private final Map<Kernel, Integer> sharedLimits = new EnumMap<>(Kernel.class);
   private final Map<Long, Long> allocations = new HashMap<>();
   private final Set<HostBuffer> hostBuffers = new HashSet<>();
   private long allocated;
@@ -57,6 +56,19 @@ public final class Gpu implements AutoCloseable {
     this.module = new CUmodule();
     check(cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "creating a stream");
     check(cuModuleLoadData(module, terminated(modules)), "loading its kernels");
+    for (Kernel kernel : Kernel.values()) {
+      functions.put(kernel, function(kernel));
+    }
+  }
+
+  /** All at once: the driver loads a kernel when it is asked for, and must not while recording. */
+  private CUfunction function(Kernel kernel) {
+    CUfunction function = new CUfunction();
+    check(cuModuleGetFunction(function, module, kernel.symbol()), "finding " + kernel.symbol());
+    int attribute = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    int most = info.sharedBytes() - GpuInfo.STATIC_SHARED_BYTES;
+    check(cuFuncSetAttribute(function, attribute, most), "sizing " + kernel.symbol());
+    return function;
   }
 
   private static byte[] terminated(String text) {
@@ -304,16 +316,6 @@ public final class Gpu implements AutoCloseable {
   public void launch(
       Kernel kernel, int x, int y, int z, int threads, int sharedBytes, Parameters parameters) {
     CUfunction function = functions.get(kernel);
-    if (function == null) {
-      function = new CUfunction();
-      check(cuModuleGetFunction(function, module, kernel.symbol()), "finding " + kernel.symbol());
-      functions.put(kernel, function);
-    }
-    if (sharedBytes > sharedLimits.getOrDefault(kernel, 48 << 10)) {
-      int attribute = CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-      check(cuFuncSetAttribute(function, attribute, sharedBytes), "sizing " + kernel.symbol());
-      sharedLimits.put(kernel, sharedBytes);
-    }
     Pointer structure = Pointer.to(parameters.bytes());
     int code =
         cuLaunchKernel(

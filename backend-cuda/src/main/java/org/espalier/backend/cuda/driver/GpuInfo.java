@@ -20,4 +20,7 @@ public record GpuInfo(
     int sharedBytes,
     int sharedBytesPerMultiprocessor,
     long totalBytes,
-    int driverVersion) {}
+    int driverVersion) {
+  /** Shared memory that kernels may take besides what a launch asks for. */
+  public static final int STATIC_SHARED_BYTES = 1024;
+}

@@ -3,7 +3,6 @@ package org.espalier.backend.cuda.stage;
 import java.util.ArrayList;
 import java.util.List;
 import org.espalier.backend.cuda.driver.Gpu;
-import org.espalier.backend.cuda.driver.GpuInfo;
 import org.espalier.backend.cuda.kernel.Bank;
 import org.espalier.backend.cuda.kernel.Kernel;
 import org.espalier.backend.cuda.kernel.Operand;
@@ -31,10 +30,17 @@ final class Launches {
   private final int blocks;
 
   Launches(Gpu gpu) {
+    this(gpu, gpu.info().sharedBytesPerMultiprocessor() >= WIDE_COPIES_NEED ? 32 : 8);
+  }
+
+  /**
+   * @param copies of a codebook in shared memory, 8 or 32: with more of them lanes never wait for
+   *     each other, with fewer more blocks fit
+   */
+  Launches(Gpu gpu, int copies) {
     this.gpu = gpu;
-    GpuInfo info = gpu.info();
-    this.copies = info.sharedBytesPerMultiprocessor() >= WIDE_COPIES_NEED ? 32 : 8;
-    this.blocks = 3 * info.multiprocessors();
+    this.copies = copies;
+    this.blocks = 3 * gpu.info().multiprocessors();
   }
 
   Gpu gpu() {

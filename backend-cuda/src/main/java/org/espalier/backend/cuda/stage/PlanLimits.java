@@ -60,7 +60,7 @@ public final class PlanLimits {
   }
 
   private static String rows(String where, int bytes, GpuInfo info) {
-    return bytes <= info.sharedBytes() - 1024
+    return bytes <= info.sharedBytes() - GpuInfo.STATIC_SHARED_BYTES
         ? ""
         : "the rows of %s need %,d bytes of shared memory and the GPU has %,d"
             .formatted(where, bytes, info.sharedBytes());

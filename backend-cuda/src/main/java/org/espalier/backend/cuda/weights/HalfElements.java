@@ -10,7 +10,27 @@ final class HalfElements {
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final ValueLayout.OfInt BITS =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final float LARGEST_HALF = 65_504;
+
   private HalfElements() {}
+
+  /**
+   * The 16-bit type that loses least: BF16 if it loses nothing, since many models were trained in
+   * it; else F16, unless a value is too large for that.
+   */
+  static Storage best(MemorySegment floats) {
+    long count = floats.byteSize() / Float.BYTES;
+    boolean isBrain = true;
+    boolean isHalf = true;
+    for (long i = 0; i < count && (isBrain || isHalf); i++) {
+      int bits = floats.get(BITS, i * Float.BYTES);
+      isBrain &= (bits & 0xffff) == 0;
+      isHalf &= Math.abs(Float.intBitsToFloat(bits)) <= LARGEST_HALF;
+    }
+    return isBrain || !isHalf ? Storage.DENSE_BF16 : Storage.DENSE_F16;
+  }
 
   /** Rounds all values, to the nearest and of two to the even one. */
   static void round(float[] values, Storage storage, MemorySegment target) {

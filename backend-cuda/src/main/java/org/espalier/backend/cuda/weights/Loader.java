@@ -56,6 +56,10 @@ public final class Loader {
   /** Brings one linear. */
   public LoadedLinear load(EncodedLinear linear) {
     StorageChoice choice = StorageChoice.of(linear, precision);
+    if (choice.isRounded(linear)
+        && linear.form() instanceof LinearForm.Dense(var _, List<MemorySegment> matrices)) {
+      choice = choice.rounded(HalfElements.best(matrices.getFirst()));
+    }
     if (!choice.storage().isQtip()) {
       return loaded(linear, choice, loadDense(linear, choice));
     }

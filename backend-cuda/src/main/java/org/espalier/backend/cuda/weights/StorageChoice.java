@@ -48,7 +48,7 @@ public record StorageChoice(
             && precision == Precision.FAST
             && linear.id().role() == Role.HEAD;
     return rounded
-        ? new StorageChoice(Storage.DENSE_BF16, false, false, "dense-16", List.of())
+        ? new StorageChoice(Storage.DENSE_BF16, false, false, "dense-rounded", List.of())
         : new StorageChoice(
             Storage.of(element),
             false,
@@ -99,6 +99,18 @@ public record StorageChoice(
       return "needs a part \"codebook\" of 512 × 2 floats";
     }
     return "";
+  }
+
+  /** The same, rounded to another type of 16 bits. */
+  StorageChoice rounded(Storage to) {
+    return new StorageChoice(
+        to, pairs, decoded, to == Storage.DENSE_F16 ? "dense-f16" : "dense-bf16", declined);
+  }
+
+  /** Whether the file's floats are to be rounded. */
+  boolean isRounded(EncodedLinear linear) {
+    return linear.form() instanceof LinearForm.Dense(ElementType element, var _)
+        && Storage.of(element) != storage;
   }
 
   /** The same with a scale for each tile, which only the exact kernel reads. */
