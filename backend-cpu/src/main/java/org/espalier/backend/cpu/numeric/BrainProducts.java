@@ -30,15 +30,6 @@ public final class BrainProducts {
     }
   }
 
-  /** Weights as floats, in their order. */
-  public static void expand(int[] pairs, int offset, int count, float[] target, int targetOffset) {
-    for (int i = 0; i < count; i++) {
-      int both = pairs[offset + i];
-      target[targetOffset + 2 * i] = Float.intBitsToFloat(both << 16);
-      target[targetOffset + 2 * i + 1] = Float.intBitsToFloat(both & HIGH);
-    }
-  }
-
   /**
    * Multiplies.
    *

@@ -1,9 +1,11 @@
 package org.espalier.backend.cpu.dense;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -81,6 +83,10 @@ class RoundedKernelsTest {
         assertEquals(sum, y[row * OUTPUTS + o], 1e-4);
       }
     }
+    float[] alone = new float[OUTPUTS];
+    kernel.multiply(0, 0, OUTPUTS, input, rows - 1, 1, alone, 0, OUTPUTS, scratch);
+    float[] inCompany = Arrays.copyOfRange(y, (rows - 1) * OUTPUTS, rows * OUTPUTS);
+    assertArrayEquals(inCompany, alone, "a row's result depends on the others");
   }
 
   @Test
