@@ -195,6 +195,18 @@ final class Browser implements AutoCloseable {
             Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", scheme)))));
   }
 
+  /** Shows the page in so many CSS pixels, fewer than a window can have. */
+  void resize(int width, int height) throws IOException {
+    call(
+        "POST",
+        session + "/goog/cdp/execute",
+        Map.of(
+            "cmd",
+            "Emulation.setDeviceMetricsOverride",
+            "params",
+            Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", false)));
+  }
+
   void screenshot(Path file) throws IOException {
     String encoded = (String) call("GET", session + "/screenshot", null);
     Files.write(file, Base64.getDecoder().decode(encoded));

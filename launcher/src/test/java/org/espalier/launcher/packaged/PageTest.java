@@ -33,11 +33,9 @@ class PageTest {
 
   private Served server;
   private Browser browser;
-  private Path folder;
 
   @BeforeAll
-  void start(@TempDir Path temporary) throws Exception {
-    folder = temporary;
+  void start(@TempDir Path folder) throws Exception {
     Needed.require(Browser.isInstalled(), "chromium and chromedriver are not installed");
     server = Served.start();
     browser = Browser.start(folder, 1200, 800);
@@ -153,14 +151,17 @@ class PageTest {
 
   @Test
   void fitsASmallScreen() throws Exception {
-    try (Browser small = Browser.start(folder, 500, 900)) {
-      small.open(server.url() + "/");
-      small.await("document.title.startsWith('tiny-tales-qtip')");
+    try {
+      browser.resize(360, 800);
+      generate("The king had three sons, and the youngest", 60);
       assertEquals(
           true,
-          small.run(
+          browser.run(
               "return document.documentElement.scrollWidth"
                   + " <= document.documentElement.clientWidth"));
+      browser.screenshot(SCREENSHOTS.resolve("page-narrow.png"));
+    } finally {
+      browser.resize(1200, 800);
     }
   }
 

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 
 /** Clients that misbehave, each kind in its way and over and over again. */
 final class Faults {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration PATIENCE = Duration.ofMinutes(3);
   private static final String STREAM =
       "{\"prompt\": \"Once\", \"max_tokens\": 300, \"ignore_eos\": true, \"stream\": true,"
           + " \"logprobs\": 5, \"experts\": true}";

@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
 
 /** Sets all clients on a server, watches it, and sums up. */
 public final class LoadTest {
-  private static final int RANDOM_CLIENTS = 4;
+  private static final int RANDOM_CLIENTS = 32;
   private static final Duration SETTLING = Duration.ofSeconds(60);
   private static final double MEBIBYTE = 1 << 20;
 

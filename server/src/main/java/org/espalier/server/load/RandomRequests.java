@@ -142,8 +142,8 @@ final class RandomRequests {
     String head =
         "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%sContent-Length: %d\r\n\r\n"
             .formatted(
-                pick(METHODS, random),
-                pick(PATHS, random),
+                random.nextInt(4) > 0 ? "POST" : pick(METHODS, random),
+                random.nextInt(4) > 0 ? "/v1/completions" : pick(PATHS, random),
                 options.server().getAuthority(),
                 key,
                 bytes.length);
