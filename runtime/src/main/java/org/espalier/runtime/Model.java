@@ -16,6 +16,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.runtime.event.KernelChoice;
 import org.espalier.runtime.loading.Architectures;
 import org.espalier.runtime.loading.Backends;
 import org.espalier.runtime.loading.CompiledPlan;
@@ -93,6 +94,7 @@ public final class Model implements AutoCloseable {
                   new CompileOptions(
                       options.precision(), batch, OptionalLong.empty(), options.observer()));
       building.add(compiled, CompiledPlan::close);
+      KernelChoice.report(compiled.executable().bindings());
       return new Model(
           artifact,
           plan,
