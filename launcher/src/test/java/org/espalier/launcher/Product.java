@@ -24,6 +24,7 @@ public final class Product {
           "backend-cuda",
           "backend-offload",
           "runtime",
+          "server",
           "datasets",
           "downloads",
           "testkit",

@@ -99,7 +99,6 @@ class ProgramTest {
         misuse("--qtip-expert-offload is not supported", "completion", "--qtip-expert-offload"),
         misuse("--n-cpu-moe is not supported", "completion", "--n-cpu-moe=4"),
         misuse("--host-memory is not supported", "completion", "--host-memory", "2G"),
-        misuse("'serve' is not supported", "serve", "-m", "x"),
         misuse("there is no file x", "perplexity", "-f", "x"),
         misuse("neither llama nor hf", "perplexity", "-f", "x", "--protocol", "gpt"),
         misuse("Missing required", "perplexity", "-m", "x"),

@@ -18,6 +18,8 @@ import picocli.CommandLine.Spec;
     versionProvider = EspalierCommand.Version.class,
     subcommands = {
       CompletionCommand.class,
+      ServeCommand.class,
+      ServeLoadCommand.class,
       ChatCommand.class,
       TokenizeCommand.class,
       LogitsCommand.class,

@@ -31,6 +31,7 @@ public final class LaterWork {
 
   private static final Map<String, String> COMMANDS =
       Map.ofEntries(Map.entry("serve", "serve over HTTP"), Map.entry("server", "serve over HTTP"));
+      Map.ofEntries(Map.entry("models", "download models"));
 
   private LaterWork() {}
 

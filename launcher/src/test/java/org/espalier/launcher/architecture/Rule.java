@@ -48,6 +48,7 @@ enum Rule {
               "org.espalier.format..",
               "org.espalier.arch..",
               "org.espalier.runtime..",
+              "org.espalier.server..",
               "org.espalier.launcher..",
               "org.espalier.testkit..")
           .because("every backend runs every codec, so neither side may know the other"),
@@ -68,6 +69,25 @@ enum Rule {
   RUNTIME_RECEIVES_ITS_PROVIDERS(
       only("org.espalier.runtime..").because("whoever embeds it decides what plugs in"),
       Planted.in("org.espalier.runtime.planted", "org.espalier.format.gguf.GgufFormat format;")),
+
+  SERVER_SERVES_WHAT_IT_IS_GIVEN(
+      only("org.espalier.server..", "org.espalier.runtime..", "io.helidon..", "tools.jackson..")
+          .because("which model is served, and what runs it, is decided by whoever starts it"),
+      Planted.in("org.espalier.server.planted", "org.espalier.format.gguf.GgufFormat format;")),
+
+  HTTP_IN_ONE_PACKAGE(
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("org.espalier.server.http")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.helidon..")
+          .because("the HTTP stack is a choice that may change"),
+      Planted.in(
+          "org.espalier.server.planted",
+          "io.helidon.Planted planted;",
+          "io/helidon/Planted.java",
+          "package io.helidon; public class Planted {}")),
 
   LAUNCHER_HAS_NO_FAVOURITES(
       noClasses()
