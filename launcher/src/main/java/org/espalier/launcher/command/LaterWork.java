@@ -29,10 +29,6 @@ public final class LaterWork {
           Map.entry("-i", "converse within completion; the command chat does"),
           Map.entry("--interactive", "converse within completion; the command chat does"));
 
-  private static final Map<String, String> COMMANDS =
-      Map.ofEntries(Map.entry("serve", "serve over HTTP"), Map.entry("server", "serve over HTTP"));
-      Map.ofEntries(Map.entry("models", "download models"));
-
   private LaterWork() {}
 
   /** The sentence about the first argument that is known and not yet supported. */
@@ -43,11 +39,7 @@ public final class LaterWork {
         return Optional.of(notYet(flag, FLAGS.get(flag)));
       }
     }
-    return arguments.stream()
-        .limit(1)
-        .filter(COMMANDS::containsKey)
-        .map(command -> notYet("'" + command + "'", COMMANDS.get(command)))
-        .findFirst();
+    return Optional.empty();
   }
 
   private static String notYet(String name, String what) {
