@@ -104,7 +104,7 @@ final class CompletionCommand implements Callable<Integer> {
     Optional<StageTimes> times =
         common.verbose() ? Optional.of(new StageTimes()) : Optional.empty();
     Observer observer = times.isPresent() ? times.get() : Observer.NONE;
-    try (Model opened = opening.model(model, backend, observer);
+    try (Model opened = opening.modelForContext(model, backend, generation.context(), observer);
         Session session = opened.newSession(generation.context())) {
       int[] tokens = tokens(opened.tokenizer(), text);
       GenerationOptions options = options(generation.seed());
@@ -123,6 +123,11 @@ final class CompletionCommand implements Callable<Integer> {
       try (Interruption.Work _ = interruption.begin(display::lastWords)) {
         GenerationResult result = generator.generate(tokens, options, display);
         display.ended(result);
+        opened
+            .executable()
+            .traffic()
+            .ifPresent(
+                traffic -> ExpertLines.afterwards(traffic, common.verbose()).forEach(console::say));
         return result.reason() == FinishReason.CANCELLED ? ExitCode.INTERRUPTED : ExitCode.OK;
       }
     }

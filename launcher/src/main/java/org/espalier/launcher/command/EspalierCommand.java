@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
       RepairCommand.class,
       ConvertCommand.class,
       QuantizeCommand.class,
+      MergeCommand.class,
       SynthesizeCommand.class,
       BenchCommand.class,
     },

@@ -17,13 +17,6 @@ public final class LaterWork {
           Map.entry(
               "--model-url",
               "download from any address; give -hf USER/MODEL, or download the file and give it with -m"),
-          Map.entry("--qtip-expert-offload", "move experts between a GPU and the host"),
-          Map.entry("--n-cpu-moe", "move experts between a GPU and the host"),
-          Map.entry("-ncmoe", "move experts between a GPU and the host"),
-          Map.entry("--cpu-moe", "move experts between a GPU and the host"),
-          Map.entry("-cmoe", "move experts between a GPU and the host"),
-          Map.entry("--host-memory", "limit its memory"),
-          Map.entry("--device-memory", "limit its memory"),
           Map.entry("-cnv", "converse within completion; the command chat does"),
           Map.entry("--conversation", "converse within completion; the command chat does"),
           Map.entry("-i", "converse within completion; the command chat does"),

@@ -34,14 +34,31 @@ final class ModelOpening {
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
-    return model(flags, backend, backend.threads());
+    return model(flags, backend, backend.threads(), 0);
   }
 
-  /** Opens the whole model for a number of threads. */
-  Model model(ModelFlags flags, ComputationFlags computation, int threads) {
+  /** Opens the whole model for sessions of so many positions; 0 means the model's own context. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context) {
+    return model(flags, backend, backend.threads(), context);
+  }
+
+  /** The same, with someone who sees what passes through it. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context, Observer observer) {
+    return Model.open(
+        path(flags),
+        discovery.find(flags.excluded()),
+        backend.modelOptions(flags).forContext(context).observedBy(observer),
+        console::note);
+  }
+
+  /** Opens the whole model for a number of threads, and for sessions of so many positions. */
+  Model model(ModelFlags flags, ComputationFlags computation, int threads, int context) {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags), providers, computation.modelOptions(flags, threads), console::note);
+        path(flags),
+        providers,
+        computation.modelOptions(flags, threads).forContext(context),
+        console::note);
   }
 
   /** Opens the whole model, with someone who sees what passes through it. */

@@ -2,10 +2,8 @@ package org.espalier.launcher.command;
 
 import jakarta.inject.Inject;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -28,11 +26,11 @@ import org.espalier.launcher.report.QuantizationProgress;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.Providers;
 import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
-import org.espalier.runtime.quantisation.pipeline.LossPicture;
 import org.espalier.runtime.quantisation.pipeline.MatrixReport;
 import org.espalier.runtime.quantisation.pipeline.Quantization;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
 import org.espalier.runtime.quantisation.pipeline.QuantizationTools;
+import org.espalier.runtime.quantisation.pipeline.Shard;
 import org.espalier.runtime.tokenizer.Tokenizer;
 import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import picocli.CommandLine.ArgGroup;
@@ -56,7 +54,8 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf",
-      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --resume"
+      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --resume",
+      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --shard 2/8"
     })
 final class QuantizeCommand implements Callable<Integer> {
   private final Console console;
@@ -126,23 +125,13 @@ final class QuantizeCommand implements Callable<Integer> {
     } finally {
       progress.end();
     }
-    String title =
-        "%s, %d matrices, seed %d".formatted(out.getFileName(), reports.size(), options.seed());
-    if (flags.picture().isPresent()) {
-      NewFile.write(flags.picture().get(), LossPicture.svg(reports, title));
-      console.note("the picture is in " + flags.picture().get());
+    if (options.shard().isPresent()) {
+      Shard shard = options.shard().get();
+      console.note("shard %s is finished; merge joins the shards".formatted(shard));
+      QuantizationResult.tell(console, Quantization.folder(out, shard), reports, flags.picture());
+    } else {
+      QuantizationResult.tell(console, out, reports, flags.picture());
     }
-    double relative = reports.stream().mapToDouble(MatrixReport::relativeLoss).average().orElse(0);
-    double loss = reports.stream().mapToDouble(MatrixReport::proxyLoss).average().orElse(0);
-    console.note(
-        String.format(
-            Locale.ROOT,
-            "%s holds %s; %d matrices, mean proxy loss %.6f (%.3f %% of the outputs' energy)",
-            out,
-            WriteProgress.bytes(Files.size(out)),
-            reports.size(),
-            loss,
-            100 * relative));
     return ExitCode.OK;
   }
 
