@@ -17,6 +17,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.runtime.event.KernelChoice;
 import org.espalier.runtime.loading.Architectures;
 import org.espalier.runtime.loading.Backends;
 import org.espalier.runtime.loading.CompiledPlan;
@@ -103,6 +104,7 @@ public final class Model implements AutoCloseable {
                   notices);
       compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
+      KernelChoice.report(compiled.executable().bindings());
       return new Model(
           artifact,
           plan,

@@ -3,9 +3,11 @@ package org.espalier.launcher.command;
 import jakarta.inject.Inject;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Observer;
 import org.espalier.api.backend.Session;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
@@ -17,6 +19,7 @@ import org.espalier.launcher.option.GenerationFlags;
 import org.espalier.launcher.option.ModelFlags;
 import org.espalier.launcher.option.PromptFlags;
 import org.espalier.launcher.option.SamplingFlags;
+import org.espalier.launcher.report.StageTimes;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationOptions;
@@ -95,7 +98,10 @@ final class CompletionCommand implements Callable<Integer> {
           "-c %d is negative: 0 means the model's own".formatted(generation.context()));
     }
     accepted.mention(console);
-    try (Model opened = opening.modelForContext(model, backend, generation.context());
+    Optional<StageTimes> times =
+        common.verbose() ? Optional.of(new StageTimes()) : Optional.empty();
+    Observer observer = times.isPresent() ? times.get() : Observer.NONE;
+    try (Model opened = opening.modelForContext(model, backend, generation.context(), observer);
         Session session = opened.newSession(generation.context())) {
       int[] tokens = opened.tokenizer().encodePrompt(text);
       GenerationOptions options = options(generation.seed());
@@ -106,6 +112,7 @@ final class CompletionCommand implements Callable<Integer> {
               console,
               interruption,
               started,
+              times,
               () -> {
                 introduce(opened, session, tokens.length, options.seed());
                 show(text);

@@ -43,6 +43,15 @@ final class ModelOpening {
     return model(flags, backend, backend.threads(), context, console::note);
   }
 
+  /** The same, with someone who sees what passes through it. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context, Observer observer) {
+    return Model.open(
+        path(flags),
+        discovery.find(flags.excluded()),
+        backend.modelOptions(flags).forContext(context).observedBy(observer),
+        console::note);
+  }
+
   /** Opens the whole model for a number of threads, and for sessions of so many positions. */
   Model model(
       ModelFlags flags,

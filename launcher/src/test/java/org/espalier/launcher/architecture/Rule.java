@@ -293,7 +293,8 @@ enum Rule {
 
   /** Classes of a package may use it, api and the JDK, and what else is listed. */
   private static ClassesShouldConjunction only(String own, String... others) {
-    Stream<String> common = Stream.of(own, "org.espalier.api..", "java..", "org.jspecify..");
+    Stream<String> common =
+        Stream.of(own, "org.espalier.api..", "java..", "jdk.jfr..", "org.jspecify..");
     return classes()
         .that()
         .resideInAPackage(own)

@@ -4,6 +4,7 @@ import java.util.List;
 import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Observer;
+import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.Stage;
 import org.espalier.backend.cpu.numeric.Elementwise;
@@ -28,6 +29,9 @@ final class MixtureOfExpertsStage implements CompiledStage {
   private final int experts;
   private final int used;
   private final int hidden;
+
+  /** Kept to be asked whether someone records. */
+  private final ExpertLoad recorded = new ExpertLoad();
 
   /** Spares an object for every site where nobody looks. */
   private final boolean isObserved;
@@ -138,6 +142,30 @@ final class MixtureOfExpertsStage implements CompiledStage {
       reportRouting(rows);
     }
     sortByExpert(rows);
+    if (recorded.isEnabled()) {
+      ExpertLoad load = new ExpertLoad();
+      load.begin();
+      runExperts(rows);
+      record(load, rows);
+    } else {
+      runExperts(rows);
+    }
+  }
+
+  private void record(ExpertLoad load, int rows) {
+    load.end();
+    load.layer = stage.layer();
+    load.rows = rows;
+    for (int expert = 0; expert < experts; expert++) {
+      int own = memory.expertStart[expert + 1] - memory.expertStart[expert];
+      load.experts += Math.min(own, 1);
+      load.busiest = Math.max(load.busiest, own);
+    }
+    load.commit();
+  }
+
+  private void runExperts(int rows) {
+    WorkerPool workers = pass.workers;
     int expert = 0;
     while (expert < experts) {
       expert = takeGroup(expert);
