@@ -251,12 +251,17 @@ public final class Products {
     FloatVector s3 = s0;
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
+      // No method around the loads: compiled by itself, it would lack what touch is for.
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
       long at = wo + (long) k * Float.BYTES;
-      s0 = load(w, at).fma(v, s0);
-      s1 = load(w, at + ws).fma(v, s1);
-      s2 = load(w, at + 2 * ws).fma(v, s2);
-      s3 = load(w, at + 3 * ws).fma(v, s3);
+      s0 = FloatVector.fromMemorySegment(SPECIES, w, at, ByteOrder.LITTLE_ENDIAN).fma(v, s0);
+      s1 = FloatVector.fromMemorySegment(SPECIES, w, at + ws, ByteOrder.LITTLE_ENDIAN).fma(v, s1);
+      s2 =
+          FloatVector.fromMemorySegment(SPECIES, w, at + 2 * ws, ByteOrder.LITTLE_ENDIAN)
+              .fma(v, s2);
+      s3 =
+          FloatVector.fromMemorySegment(SPECIES, w, at + 3 * ws, ByteOrder.LITTLE_ENDIAN)
+              .fma(v, s3);
     }
     MappedMemory.touch(w, wo);
     y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
@@ -269,14 +274,12 @@ public final class Products {
     FloatVector sum = FloatVector.zero(SPECIES);
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
-      sum = load(w, wo + (long) k * 4).fma(FloatVector.fromArray(SPECIES, x, xo + k), sum);
+      sum =
+          FloatVector.fromMemorySegment(SPECIES, w, wo + (long) k * 4, ByteOrder.LITTLE_ENDIAN)
+              .fma(FloatVector.fromArray(SPECIES, x, xo + k), sum);
     }
     MappedMemory.touch(w, wo);
     return Lanes.sum(sum) + tailInPlace(w, wo, x, xo, k, inner);
-  }
-
-  private static FloatVector load(MemorySegment w, long offset) {
-    return FloatVector.fromMemorySegment(SPECIES, w, offset, ByteOrder.LITTLE_ENDIAN);
   }
 
   private static float tailInPlace(MemorySegment w, long wo, float[] x, int xo, int from, int to) {
