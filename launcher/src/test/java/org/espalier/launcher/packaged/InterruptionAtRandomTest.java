@@ -192,7 +192,7 @@ class InterruptionAtRandomTest {
               "--ignore-eos",
               "--precision",
               precision);
-      while (process.isAlive() && Files.size(out) < 40 + 400 * i) {
+      while (process.isAlive() && Files.size(out) < 500 + 500 * i) {
         LockSupport.parkNanos(5_000_000);
       }
       assertTrue(process.isAlive(), Files.readString(err));

@@ -9,6 +9,9 @@ import java.lang.foreign.ValueLayout;
  * which it occurs holds an ordinary access to native memory, and ends the process if it holds
  * vector loads only. So every method that loads vectors from a mapped file reads one byte in the
  * ordinary way.
+ *
+ * <p>What this cannot cover is the moment before such a method is compiled, when slower code calls
+ * vector methods of the JDK that are compiled by themselves.
  */
 public final class MappedMemory {
   private MappedMemory() {}
