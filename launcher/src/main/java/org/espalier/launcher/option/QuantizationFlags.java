@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
-  private static final int REFINEMENTS = 2;
+  private static final int REFINEMENTS = 1;
   private static final int TUNING = 1;
 
   @Option(
@@ -83,8 +83,8 @@ public final class QuantizationFlags {
       names = "--recipe",
       paramLabel = "WHICH",
       description =
-          "best: what loses least in our measurements; published: the algorithm as published. The"
-              + " five flags that follow change either. Default: best.")
+          "best: with the levers that proved worth it, --refine 1 and --tune 1; published: with none."
+              + " The flags that follow change either. Default: best.")
   private String recipe = "best";
 
   @Option(
@@ -92,7 +92,7 @@ public final class QuantizationFlags {
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: 2; published: 0.")
+              + " Default: 1; published: 0.")
   private Optional<Integer> refinements = Optional.empty();
 
   @Option(
@@ -100,7 +100,7 @@ public final class QuantizationFlags {
       paramLabel = "WHICH",
       description =
           "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
-              + " other. Default: gates; published: none.")
+              + " other. Default: none.")
   private Optional<String> weighting = Optional.empty();
 
   @Option(
@@ -232,10 +232,8 @@ public final class QuantizationFlags {
         damping,
         refinements.orElse(best ? REFINEMENTS : 0),
         new Recipe(
-            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(best),
-            inputs
-                .map(i -> isFirst("--inputs", i, "quantized", "original"))
-                .orElse(best && hessians.isEmpty() && shard.isEmpty()),
+            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false),
+            inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false),
             shrinkage,
             tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
             attention),

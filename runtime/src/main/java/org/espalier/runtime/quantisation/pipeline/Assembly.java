@@ -40,20 +40,23 @@ record Assembly(
    * Writes the file.
    *
    * @param tuned what is stored instead of the checkpoint's numbers
+   * @param passes of tuning that the file says it has had
    * @return to be verified
    */
-  ModelFile write(Path target, ModelFormat format, List<MatrixReport> reports, TunedValues tuned) {
+  ModelFile write(
+      Path target, ModelFormat format, List<MatrixReport> reports, TunedValues tuned, int passes) {
     Metadata original = source.artifact().metadata();
     ModelFile file = new ModelFile(source, codec, results, options, vocabulary(), tuned, listener);
     Metadata metadata =
         options.compatible()
             ? FileMetadata.published(original, source.content(), options, vocabulary())
-            : FileMetadata.complete(original, source.content(), options, provenance(reports));
+            : FileMetadata.complete(
+                original, source.content(), options, provenance(reports, passes));
     file.write(target, format, metadata);
     return file;
   }
 
-  private Map<String, MetadataValue> provenance(List<MatrixReport> reports) {
+  private Map<String, MetadataValue> provenance(List<MatrixReport> reports, int passes) {
     Map<String, MetadataValue> values = new LinkedHashMap<>();
     values.put("codec", FileMetadata.text(codec.id().value()));
     values.put(
@@ -69,7 +72,7 @@ record Assembly(
     values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
     values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
-    values.put("tuning", FileMetadata.whole(recipe.tuning()));
+    values.put("tuning", FileMetadata.whole(passes));
     values.put("calibration.data_sha256", text("data"));
     values.put("calibration.tokens_sha256", text("tokens"));
     values.put("calibration.sequences", number("sequences"));

@@ -50,7 +50,7 @@ public final class Merge {
           reports.stream().sorted(Comparator.comparingInt(r -> r.operator().layer())).toList();
       ordered.forEach(listener::finished);
       new Assembly(source, codec, options, description, results, listener)
-          .write(target, format, ordered, TunedValues.NONE)
+          .write(target, format, ordered, TunedValues.NONE, 0)
           .verify(target, providers);
       return ordered;
     }

@@ -129,14 +129,17 @@ public final class Quantization {
       Optional<CalibrationTokens> tokens,
       WorkerThreads workers,
       List<MatrixReport> reports) {
-    ModelFile file = assembly.write(target, tools.format(), reports, TunedValues.NONE);
     ModelSource source = assembly.source();
-    if (options.recipe().tuning() > 0
-        && ModelTuning.hindrance(source, tokens, options.threads()).isEmpty()) {
+    int passes =
+        ModelTuning.hindrance(source, tokens, options.threads()).isEmpty()
+            ? options.recipe().tuning()
+            : 0;
+    ModelFile file = assembly.write(target, tools.format(), reports, TunedValues.NONE, passes);
+    if (passes > 0) {
       TunedValues tuned =
           new ModelTuning(source, target, tools, options, assembly.vocabulary(), workers, listener)
               .run(tokens.orElseThrow());
-      file = assembly.write(target, tools.format(), reports, tuned);
+      file = assembly.write(target, tools.format(), reports, tuned, passes);
     }
     file.verify(target, tools.providers());
   }

@@ -19,7 +19,6 @@ final class RecordedOptions {
     values.put("damping", Double.toString(options.damping()));
     values.put("refinements", Integer.toString(options.refinements()));
     values.put("weighting", options.recipe().gates() ? "gates" : "none");
-    values.put("tuning", Integer.toString(options.recipe().tuning()));
     values.putAll(options.recipe().ofResults());
     return values;
   }
@@ -27,6 +26,7 @@ final class RecordedOptions {
   /** What only the file depends on; a shard records it for whoever joins the shards. */
   static Map<String, String> ofFile(QuantizationOptions options) {
     Map<String, String> values = new LinkedHashMap<>();
+    values.put("tuning", Integer.toString(options.recipe().tuning()));
     values.put("compatible", Boolean.toString(options.compatible()));
     options.embeddings().ifPresent(type -> values.put("embeddings", Named.of(type)));
     options.name().ifPresent(name -> values.put("name", name.lines().findFirst().orElse("")));
