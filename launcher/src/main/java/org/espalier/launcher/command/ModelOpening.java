@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
+import org.espalier.downloads.Wanted;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.BackendFlags;
@@ -22,11 +23,13 @@ final class ModelOpening {
 
   private final ProviderDiscovery discovery;
   private final Console console;
+  private final ModelDownload download;
 
   @Inject
-  ModelOpening(ProviderDiscovery discovery, Console console) {
+  ModelOpening(ProviderDiscovery discovery, Console console, ModelDownload download) {
     this.discovery = discovery;
     this.console = console;
+    this.download = download;
   }
 
   /** Opens the whole model. */
@@ -77,7 +80,11 @@ final class ModelOpening {
   }
 
   private Path path(ModelFlags flags) {
-    return flags.path().orElseGet(this::demo);
+    return flags
+        .nameInsteadOf(flags.path())
+        .map(name -> download.fetch(name, flags, Wanted.MODEL_FILE))
+        .or(flags::path)
+        .orElseGet(this::demo);
   }
 
   /** The model that comes with the program, in the folder that the espalier script names. */
@@ -86,7 +93,8 @@ final class ModelOpening {
         Optional.ofNullable(System.getProperty("espalier.home"))
             .map(home -> Path.of(home, DEMO))
             .filter(Files::exists)
-            .orElseThrow(() -> new InvalidRequest("no model was named: give one with -m FILE"));
+            .orElseThrow(
+                () -> new InvalidRequest("no model was named: give one with -m FILE or -hf NAME"));
     console.note(
         "no -m was given, so this is the bundled demo model "
             + demo.getFileName()
