@@ -146,7 +146,8 @@ final class CudaBackend implements Backend {
   private Placement placement(ModelPlan plan, CompileOptions options) {
     return settings.expertMemory().isEmpty()
         ? Placement.ALL_ON_DEVICE
-        : ExpertBudget.placement(plan, options.precision(), settings.expertMemory().getAsLong());
+        : ExpertBudget.placement(
+            plan, options.precision(), settings.expertMemory().getAsLong(), options.placement());
   }
 
   private Offer<Executable> load(ModelPlan plan, CompileOptions options, Placement placement) {

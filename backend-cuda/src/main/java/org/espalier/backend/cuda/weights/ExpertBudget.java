@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.OperatorId;
@@ -19,15 +20,20 @@ public final class ExpertBudget {
 
   private record Place(OperatorId operator, int expert) {}
 
-  /** As many experts on the device as fit, expert 0 of every layer first. */
-  public static Placement placement(ModelPlan plan, Precision precision, long bytes) {
+  /**
+   * As many experts on the device as fit, expert 0 of every layer first.
+   *
+   * @param wanted the only experts that are to be there
+   */
+  public static Placement placement(
+      ModelPlan plan, Precision precision, long bytes, ExpertPlacement wanted) {
     List<Stage.MixtureOfExperts> layers = mixtures(plan);
     int experts = layers.stream().mapToInt(Stage.MixtureOfExperts::experts).max().orElse(0);
     Set<Place> onDevice = new HashSet<>();
     long left = bytes;
     for (int expert = 0; expert < experts; expert++) {
       for (Stage.MixtureOfExperts layer : layers) {
-        if (expert < layer.experts()) {
+        if (expert < layer.experts() && wanted.isNear(layer.layer(), expert)) {
           long need = parts(layer).stream().mapToLong(part -> matrixBytes(part, precision)).sum();
           if (need <= left) {
             left -= need;
