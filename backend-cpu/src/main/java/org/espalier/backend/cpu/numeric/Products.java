@@ -273,8 +273,7 @@ public final class Products {
     for (; k + COUNT <= inner; k += COUNT) {
       sum =
           Fused.multiplyAdd(
-              FloatVector.fromMemorySegment(
-                  SPECIES, w, wo + (long) k * 4, ByteOrder.LITTLE_ENDIAN),
+              FloatVector.fromMemorySegment(SPECIES, w, wo + (long) k * 4, ByteOrder.LITTLE_ENDIAN),
               FloatVector.fromArray(SPECIES, x, xo + k),
               sum);
     }
