@@ -235,6 +235,11 @@ KERNEL BOUNDS(512, 1) multiply_qtip_few_32(MultiplyParameters p) {
 
 // Many rows: each warp decodes a row of tiles once for MANY rows of activations, which the block
 // shares in two buffers, one being filled while the other is read.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define MANY_BLOCKS 1 // of a multiprocessor; two would spill registers there
+#else
+#define MANY_BLOCKS 2
+#endif
 #define MANY 64
 #define MANY_STRIDE 36 // words of a row in a buffer: 32, and a gap against bank conflicts
 #define MANY_WORDS (MANY * MANY_STRIDE)
@@ -267,6 +272,7 @@ DEVICE void multiply_many(const MultiplyParameters& p, unsigned char* memory) {
   Packed matrix = packed_matrix(product.bank.experts[item.expert], product.bank);
   long long start = (long long)(works ? tile_row : 0) * groups;
   int bands = (item.count + 7) / 8; // of eight rows each
+  bool shares = blockDim.x == MANY * 4; // two loads of 16 bytes for each thread
   float c[MANY / 8][4];
 #pragma unroll
   for (int band = 0; band < MANY / 8; band++) {
@@ -282,10 +288,12 @@ DEVICE void multiply_many(const MultiplyParameters& p, unsigned char* memory) {
     const u32* buffer = buffers + k % 2 * MANY_WORDS;
     u32* other = buffers + (k + 1) % 2 * MANY_WORDS;
     Group group = next;
+    uint4 coming[2]; // on their way while this group is multiplied
     if (k + 1 < groups) {
       next = load_group(matrix, start + k + 1);
-      for (int i = threadIdx.x; i < MANY * 8; i += blockDim.x) {
-        keep(other, i, activations(product, item, k + 1, i));
+      if (shares) {
+        coming[0] = activations(product, item, k + 1, threadIdx.x);
+        coming[1] = activations(product, item, k + 1, threadIdx.x + MANY * 4);
       }
     }
     uint2 before = words_before(group);
@@ -307,6 +315,16 @@ DEVICE void multiply_many(const MultiplyParameters& p, unsigned char* memory) {
         }
       }
     }
+    if (k + 1 < groups) {
+      if (shares) {
+        keep(other, threadIdx.x, coming[0]);
+        keep(other, threadIdx.x + MANY * 4, coming[1]);
+      } else {
+        for (int i = threadIdx.x; i < MANY * 8; i += blockDim.x) {
+          keep(other, i, activations(product, item, k + 1, i));
+        }
+      }
+    }
     block_barrier();
   }
   if (!works) return;
@@ -324,12 +342,12 @@ DEVICE void multiply_many(const MultiplyParameters& p, unsigned char* memory) {
   }
 }
 
-KERNEL BOUNDS(256, 2) multiply_qtip_many_8(MultiplyParameters p) {
+KERNEL BOUNDS(256, MANY_BLOCKS) multiply_qtip_many_8(MultiplyParameters p) {
   DYNAMIC_SHARED(memory);
   multiply_many<8>(p, memory);
 }
 
-KERNEL BOUNDS(256, 2) multiply_qtip_many_32(MultiplyParameters p) {
+KERNEL BOUNDS(256, MANY_BLOCKS) multiply_qtip_many_32(MultiplyParameters p) {
   DYNAMIC_SHARED(memory);
   multiply_many<32>(p, memory);
 }
