@@ -27,12 +27,8 @@ record Assembly(
   /** How many rows of token table and head are kept. */
   int vocabulary() {
     return options.compatible()
-        ? source
-            .artifact()
-            .metadata()
-            .texts("tokenizer.ggml.tokens")
-            .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
-            .orElse(source.plan().vocabulary())
+        ? FileMetadata.publishedVocabulary(
+            source.artifact().metadata(), source.plan().vocabulary())
         : source.plan().vocabulary();
   }
 
