@@ -128,7 +128,7 @@ record Launch(int exitCode, String out, String err) {
                 "-Despalier.home=" + MODELS.getParent(),
                 "-p",
                 String.join(File.pathSeparator, path),
-                "--enable-native-access=dev.hardwood.core,snappy.java",
+                "--enable-native-access=dev.hardwood.core,snappy.java,org.espalier.backend.cuda,jcuda",
                 "-m",
                 "org.espalier.launcher/org.espalier.launcher.Main"));
     command.addAll(List.of(arguments));
