@@ -150,7 +150,7 @@ record Launch(int exitCode, String out, String err) {
                 "-Despalier.home=" + MODELS.getParent(),
                 "-p",
                 path.stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator)),
-                "--enable-native-access=dev.hardwood.core,snappy.java,jcuda,org.espalier.backend.cuda",
+                "--enable-native-access=dev.hardwood.core,snappy.java,org.espalier.backend.cuda,jcuda",
                 "-m",
                 "org.espalier.launcher/org.espalier.launcher.Main"));
     command.addAll(List.of(arguments));
