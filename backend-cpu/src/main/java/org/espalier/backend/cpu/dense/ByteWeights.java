@@ -90,7 +90,7 @@ final class ByteWeights {
    *
    * @param x the row, and behind it what {@link #sums} wrote
    */
-  static void one(int[] w, int offset, int inputs, float[] x, int x0, float[] y, int y0) {
+  static void multiply(int[] w, int offset, int inputs, float[] x, int x0, float[] y, int y0) {
     FloatVector total = FloatVector.zero(FLOATS);
     int at = offset;
     for (int block = 0; block < inputs / COLUMNS; block++) {
@@ -116,71 +116,6 @@ final class ByteWeights {
       at += BLOCK;
     }
     total.intoArray(y, y0);
-  }
-
-  /** The same for four rows, each with the same bits as alone. */
-  static void four(
-      int[] w, int offset, int inputs, float[] x, int x0, int xStride, float[] y, int y0) {
-    FloatVector total0 = FloatVector.zero(FLOATS);
-    FloatVector total1 = total0;
-    FloatVector total2 = total0;
-    FloatVector total3 = total0;
-    int x1 = x0 + xStride;
-    int x2 = x1 + xStride;
-    int x3 = x2 + xStride;
-    int at = offset;
-    for (int block = 0; block < inputs / COLUMNS; block++) {
-      FloatVector a0 = FloatVector.broadcast(FLOATS, -x[x0 + inputs + block]);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, -x[x1 + inputs + block]);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, -x[x2 + inputs + block]);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, -x[x3 + inputs + block]);
-      FloatVector b0 = FloatVector.zero(FLOATS);
-      FloatVector b1 = b0;
-      FloatVector b2 = b0;
-      FloatVector b3 = b0;
-      FloatVector c0 = b0;
-      FloatVector c1 = b0;
-      FloatVector c2 = b0;
-      FloatVector c3 = b0;
-      FloatVector d0 = b0;
-      FloatVector d1 = b0;
-      FloatVector d2 = b0;
-      FloatVector d3 = b0;
-      for (int i = 0; i < VECTORS; i++) {
-        IntVector bytes = IntVector.fromArray(INTS, w, at + i * OUTPUTS);
-        int from = block * COLUMNS + 4 * i;
-        FloatVector m = mantissa(bytes.lanewise(VectorOperators.LSHL, 15));
-        a0 = Fused.multiplyAdd(m, all(x[x0 + from]), a0);
-        a1 = Fused.multiplyAdd(m, all(x[x1 + from]), a1);
-        a2 = Fused.multiplyAdd(m, all(x[x2 + from]), a2);
-        a3 = Fused.multiplyAdd(m, all(x[x3 + from]), a3);
-        m = mantissa(bytes.lanewise(VectorOperators.LSHL, 7));
-        b0 = Fused.multiplyAdd(m, all(x[x0 + from + 1]), b0);
-        b1 = Fused.multiplyAdd(m, all(x[x1 + from + 1]), b1);
-        b2 = Fused.multiplyAdd(m, all(x[x2 + from + 1]), b2);
-        b3 = Fused.multiplyAdd(m, all(x[x3 + from + 1]), b3);
-        m = mantissa(bytes.lanewise(VectorOperators.LSHR, 1));
-        c0 = Fused.multiplyAdd(m, all(x[x0 + from + 2]), c0);
-        c1 = Fused.multiplyAdd(m, all(x[x1 + from + 2]), c1);
-        c2 = Fused.multiplyAdd(m, all(x[x2 + from + 2]), c2);
-        c3 = Fused.multiplyAdd(m, all(x[x3 + from + 2]), c3);
-        m = mantissa(bytes.lanewise(VectorOperators.LSHR, 9));
-        d0 = Fused.multiplyAdd(m, all(x[x0 + from + 3]), d0);
-        d1 = Fused.multiplyAdd(m, all(x[x1 + from + 3]), d1);
-        d2 = Fused.multiplyAdd(m, all(x[x2 + from + 3]), d2);
-        d3 = Fused.multiplyAdd(m, all(x[x3 + from + 3]), d3);
-      }
-      FloatVector scale = scale(w, at);
-      total0 = Fused.multiplyAdd(scale, a0.add(b0).add(c0.add(d0)), total0);
-      total1 = Fused.multiplyAdd(scale, a1.add(b1).add(c1.add(d1)), total1);
-      total2 = Fused.multiplyAdd(scale, a2.add(b2).add(c2.add(d2)), total2);
-      total3 = Fused.multiplyAdd(scale, a3.add(b3).add(c3.add(d3)), total3);
-      at += BLOCK;
-    }
-    total0.intoArray(y, y0);
-    total1.intoArray(y, y0 + OUTPUTS);
-    total2.intoArray(y, y0 + 2 * OUTPUTS);
-    total3.intoArray(y, y0 + 3 * OUTPUTS);
   }
 
   private static FloatVector mantissa(IntVector shifted) {

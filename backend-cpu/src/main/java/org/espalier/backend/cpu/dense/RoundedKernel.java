@@ -74,24 +74,14 @@ final class RoundedKernel implements CpuKernel {
     int width = ByteWeights.OUTPUTS;
     float[] x = input.floats();
     int xStride = input.floatsPerRow();
-    float[] sums = scratch.floats(4 * width);
+    float[] sums = scratch.floats(width);
     for (int o = fromOutput; o < toOutput; o += width) {
       int[] block = block(o / BLOCK);
       int at = o / width % GROUPS * ByteWeights.length(inputs);
       int outputs = Math.min(width, toOutput - o);
-      for (int row = 0; row < rows; ) {
-        int x0 = (firstRow + row) * xStride;
-        int count = rows - row >= 4 ? 4 : 1;
-        if (count == 4) {
-          ByteWeights.four(block, at, inputs, x, x0, xStride, sums, 0);
-        } else {
-          ByteWeights.one(block, at, inputs, x, x0, sums, 0);
-        }
-        for (int i = 0; i < count; i++) {
-          int to = yOffset + (row + i) * yStride + o;
-          System.arraycopy(sums, i * width, y, to, outputs);
-        }
-        row += count;
+      for (int row = 0; row < rows; row++) {
+        ByteWeights.multiply(block, at, inputs, x, (firstRow + row) * xStride, sums, 0);
+        System.arraycopy(sums, 0, y, yOffset + row * yStride + o, outputs);
       }
     }
   }
