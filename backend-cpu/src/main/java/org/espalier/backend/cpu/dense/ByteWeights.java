@@ -90,7 +90,7 @@ final class ByteWeights {
    *
    * @param x the row, and behind it what {@link #sums} wrote
    */
-  static void one(int[] w, int offset, int inputs, float[] x, int x0, float[] y, int y0) {
+  static void multiply(int[] w, int offset, int inputs, float[] x, int x0, float[] y, int y0) {
     FloatVector total = FloatVector.zero(FLOATS);
     int at = offset;
     for (int block = 0; block < inputs / COLUMNS; block++) {
