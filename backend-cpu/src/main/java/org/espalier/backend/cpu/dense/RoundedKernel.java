@@ -89,11 +89,7 @@ final class RoundedKernel implements CpuKernel {
       int at = o / width % GROUPS * ByteWeights.length(inputs);
       int outputs = Math.min(width, toOutput - o);
       for (int row = 0; row < rows; row++) {
-<<<<<<< HEAD
-        ByteWeights.one(block, at, inputs, x, (firstRow + row) * xStride, sums, 0);
-=======
         ByteWeights.multiply(block, at, inputs, x, (firstRow + row) * xStride, sums, 0);
->>>>>>> refs/heads/speed
         System.arraycopy(sums, 0, y, yOffset + row * yStride + o, outputs);
       }
     }

@@ -27,8 +27,7 @@ record Assembly(
   /** How many rows of token table and head are kept. */
   int vocabulary() {
     return options.compatible()
-        ? FileMetadata.publishedVocabulary(
-            source.artifact().metadata(), source.plan().vocabulary())
+        ? FileMetadata.publishedVocabulary(source.artifact().metadata(), source.plan().vocabulary())
         : source.plan().vocabulary();
   }
 
