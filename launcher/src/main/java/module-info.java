@@ -13,6 +13,7 @@ module org.espalier.launcher {
   requires org.espalier.server;
   requires transitive org.espalier.runtime;
   requires org.espalier.datasets;
+  requires org.espalier.downloads;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
 

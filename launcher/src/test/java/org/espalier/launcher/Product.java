@@ -26,6 +26,7 @@ public final class Product {
           "runtime",
           "server",
           "datasets",
+          "downloads",
           "testkit",
           "launcher");
 

@@ -8,6 +8,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
@@ -90,8 +91,15 @@ public final class Model implements AutoCloseable {
                   options.backend(),
                   plan,
                   new CompileOptions(
-                      options.precision(), batch, options.memoryLimit(), options.observer()),
+                      options.precision(),
+                      batch,
+                      options.memoryLimit(),
+                      options.observer(),
+                      options.contextLength(),
+                      artifact::find,
+                      ExpertStore.NONE),
                   notices);
+      compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
       return new Model(
           artifact,

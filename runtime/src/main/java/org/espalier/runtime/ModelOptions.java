@@ -2,6 +2,7 @@ package org.espalier.runtime;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -21,6 +22,8 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
  * @param overrides metadata that replace the file's
  * @param settings for the backend, by name
  * @param observer told about activations and routing as they pass; {@link Observer#NONE} for none
+ * @param contextLength positions that sessions will hold, where that is known beforehand; matters
+ *     to backends that divide scarce memory
  */
 public record ModelOptions(
     Optional<BackendId> backend,
@@ -30,7 +33,8 @@ public record ModelOptions(
     TokenizerCompatibility compatibility,
     Map<String, MetadataValue> overrides,
     Map<String, String> settings,
-    Observer observer) {
+    Observer observer,
+    OptionalInt contextLength) {
   /** Refuses fewer than one thread, or than one position per pass. */
   public ModelOptions {
     overrides = Map.copyOf(overrides);
@@ -72,10 +76,54 @@ public record ModelOptions(
     this(backend, precision, threads, batch, compatibility, overrides, settings, Observer.NONE);
   }
 
+  /** Without a context length known beforehand. */
+  public ModelOptions(
+      Optional<BackendId> backend,
+      Precision precision,
+      int threads,
+      int batch,
+      TokenizerCompatibility compatibility,
+      Map<String, MetadataValue> overrides,
+      Map<String, String> settings,
+      Observer observer) {
+    this(
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        OptionalInt.empty());
+  }
+
+  /** This, for sessions of so many positions; 0 means the model's own context. */
+  public ModelOptions forContext(int positions) {
+    return new ModelOptions(
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        positions > 0 ? OptionalInt.of(positions) : OptionalInt.empty());
+  }
+
   /** The same with an observer. */
   public ModelOptions observedBy(Observer newObserver) {
     return new ModelOptions(
-        backend, precision, threads, batch, compatibility, overrides, settings, newObserver);
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        newObserver,
+        contextLength);
   }
 
   /** The best backend, fast arithmetic, passes of 512 tokens, nothing overridden. */
@@ -100,24 +148,49 @@ public record ModelOptions(
         compatibility,
         overrides,
         settings,
-        observer);
+        observer,
+        contextLength);
   }
 
   /** This, but with other metadata in place of the file's. */
   public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
     return new ModelOptions(
-        backend, precision, threads, batch, compatibility, entries, settings, observer);
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        entries,
+        settings,
+        observer,
+        contextLength);
   }
 
   /** This, but with other arithmetic. */
   public ModelOptions withPrecision(Precision other) {
     return new ModelOptions(
-        backend, other, threads, batch, compatibility, overrides, settings, observer);
+        backend,
+        other,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        contextLength);
   }
 
   /** This, but with so many workers. */
   public ModelOptions withThreads(int count) {
     return new ModelOptions(
-        backend, precision, count, batch, compatibility, overrides, settings, observer);
+        backend,
+        precision,
+        count,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        contextLength);
   }
 }

@@ -98,7 +98,7 @@ final class CompletionCommand implements Callable<Integer> {
           "-c %d is negative: 0 means the model's own".formatted(generation.context()));
     }
     accepted.mention(console);
-    try (Model opened = opening.model(model, backend);
+    try (Model opened = opening.modelForContext(model, backend, generation.context());
         Session session = opened.newSession(generation.context())) {
       int[] tokens = tokens(opened.tokenizer(), text);
       GenerationOptions options = options(generation.seed());
@@ -116,6 +116,11 @@ final class CompletionCommand implements Callable<Integer> {
       try (Interruption.Work _ = interruption.begin(display::lastWords)) {
         GenerationResult result = generator.generate(tokens, options, display);
         display.ended(result);
+        opened
+            .executable()
+            .traffic()
+            .ifPresent(
+                traffic -> ExpertLines.afterwards(traffic, common.verbose()).forEach(console::say));
         return result.reason() == FinishReason.CANCELLED ? ExitCode.INTERRUPTED : ExitCode.OK;
       }
     }

@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
+import org.espalier.downloads.Wanted;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.BackendFlags;
@@ -22,23 +23,33 @@ final class ModelOpening {
 
   private final ProviderDiscovery discovery;
   private final Console console;
+  private final ModelDownload download;
 
   @Inject
-  ModelOpening(ProviderDiscovery discovery, Console console) {
+  ModelOpening(ProviderDiscovery discovery, Console console, ModelDownload download) {
     this.discovery = discovery;
     this.console = console;
+    this.download = download;
   }
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
-    return model(flags, backend, backend.threads());
+    return model(flags, backend, backend.threads(), 0);
   }
 
-  /** Opens the whole model for a number of threads. */
-  Model model(ModelFlags flags, ComputationFlags computation, int threads) {
+  /** Opens the whole model for sessions of so many positions; 0 means the model's own context. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context) {
+    return model(flags, backend, backend.threads(), context);
+  }
+
+  /** Opens the whole model for a number of threads, and for sessions of so many positions. */
+  Model model(ModelFlags flags, ComputationFlags computation, int threads, int context) {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags), providers, computation.modelOptions(flags, threads), console::note);
+        path(flags),
+        providers,
+        computation.modelOptions(flags, threads).forContext(context),
+        console::note);
   }
 
   /** Opens the whole model, with someone who sees what passes through it. */
@@ -64,7 +75,11 @@ final class ModelOpening {
   }
 
   private Path path(ModelFlags flags) {
-    return flags.path().orElseGet(this::demo);
+    return flags
+        .nameInsteadOf(flags.path())
+        .map(name -> download.fetch(name, flags, Wanted.MODEL_FILE))
+        .or(flags::path)
+        .orElseGet(this::demo);
   }
 
   /** The model that comes with the program, in the folder that the espalier script names. */
@@ -73,7 +88,8 @@ final class ModelOpening {
         Optional.ofNullable(System.getProperty("espalier.home"))
             .map(home -> Path.of(home, DEMO))
             .filter(Files::exists)
-            .orElseThrow(() -> new InvalidRequest("no model was named: give one with -m FILE"));
+            .orElseThrow(
+                () -> new InvalidRequest("no model was named: give one with -m FILE or -hf NAME"));
     console.note(
         "no -m was given, so this is the bundled demo model "
             + demo.getFileName()

@@ -8,6 +8,7 @@ import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
+import org.espalier.runtime.quantisation.pipeline.Shard;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -139,6 +140,15 @@ public final class QuantizationFlags {
   private Optional<BackendId> backend = Optional.empty();
 
   @Option(
+      names = "--shard",
+      paramLabel = "I/N",
+      converter = ShardConverter.class,
+      description =
+          "Quantises the I-th of N shares of the matrices, from 1/N to N/N, on this machine; they stay"
+              + " in a folder beside FILE, FILE.shard-I-of-N, until merge joins all.")
+  private Optional<Shard> shard = Optional.empty();
+
+  @Option(
       names = {"-t", "--threads"},
       paramLabel = "N",
       description = "Threads. Default: as many as there are physical cores, which -1 means too.")
@@ -172,7 +182,8 @@ public final class QuantizationFlags {
         resume,
         restart,
         hessians,
-        threads < 0 ? PhysicalCores.count() : threads);
+        threads < 0 ? PhysicalCores.count() : threads,
+        shard);
   }
 
   /** What to calibrate on. */

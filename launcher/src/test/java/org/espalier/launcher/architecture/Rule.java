@@ -147,6 +147,21 @@ enum Rule {
           "dev/hardwood/InputFile.java",
           "package dev.hardwood; public class InputFile {}")),
 
+  DOWNLOADS_KNOW_API_ONLY(
+      only("org.espalier.downloads..", "tools.jackson..")
+          .because("where files come from has nothing to do with what runs them"),
+      Planted.in("org.espalier.downloads.planted", "org.espalier.runtime.Model model;")),
+
+  NETWORK_CLIENT_IN_THE_DOWNLOADS_ONLY(
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("org.espalier.downloads..", "org.espalier.server.load..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("java.net.http..")
+          .because("nothing goes out to the network but what the user asked to be fetched"),
+      Planted.in("org.espalier.runtime.planted", "java.net.http.HttpClient client;")),
+
   CONTAINER_IN_THE_LAUNCHER_ONLY(
       noClasses()
           .that()

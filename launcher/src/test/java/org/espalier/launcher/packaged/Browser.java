@@ -122,7 +122,7 @@ final class Browser implements AutoCloseable {
 
   /** Waits until an expression is true. */
   void await(String expression) throws IOException, InterruptedException {
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
     while (!Boolean.TRUE.equals(run("return Boolean(" + expression + ")"))) {
       if (System.nanoTime() > end) {
         throw new AssertionError("never true: " + expression);

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -29,6 +30,18 @@ record Launch(int exitCode, String out, String err) {
   /** Runs a command with the modules of the product alone. */
   static Launch of(String... arguments) throws IOException, InterruptedException {
     return with(List.of(), "", arguments);
+  }
+
+  /** Runs a command in an environment that has some variables more. */
+  static Launch in(Map<String, String> environment, String... arguments)
+      throws IOException, InterruptedException {
+    Path folder = Files.createTempDirectory(Path.of("target"), "launch-");
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    ProcessBuilder builder = builder(List.of(), arguments);
+    builder.environment().putAll(environment);
+    return ended(
+        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start(), out, err);
   }
 
   /** Runs a command that may take half an hour. */

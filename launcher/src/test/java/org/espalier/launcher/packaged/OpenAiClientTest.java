@@ -2,7 +2,6 @@ package org.espalier.launcher.packaged;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,10 +25,10 @@ class OpenAiClientTest {
 
   @Test
   void drivesTheServer() throws Exception {
-    assumeTrue(node() >= OLDEST_NODE, "node " + OLDEST_NODE + " or newer is not installed");
+    Needed.require(node() >= OLDEST_NODE, "node " + OLDEST_NODE + " or newer is not installed");
     Files.writeString(folder.resolve("package.json"), "{\"private\": true}");
     Launch install = run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE);
-    assumeTrue(install.exitCode() == 0, "npm cannot install " + PACKAGE + ": " + install.err());
+    Needed.require(install.exitCode() == 0, "npm cannot install " + PACKAGE + ": " + install.err());
     try (InputStream script = OpenAiClientTest.class.getResourceAsStream("openai-client.mjs");
         Served server = Served.start("--chat-template", "tulu")) {
       Files.copy(script, folder.resolve("client.mjs"));

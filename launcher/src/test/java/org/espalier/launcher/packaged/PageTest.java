@@ -3,7 +3,6 @@ package org.espalier.launcher.packaged;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,7 +38,7 @@ class PageTest {
   @BeforeAll
   void start(@TempDir Path temporary) throws Exception {
     folder = temporary;
-    assumeTrue(Browser.isInstalled(), "chromium and chromedriver are not installed");
+    Needed.require(Browser.isInstalled(), "chromium and chromedriver are not installed");
     server = Served.start();
     browser = Browser.start(folder, 1200, 800);
     Files.createDirectories(SCREENSHOTS);

@@ -5,27 +5,24 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.jr.ob.JSON;
 
 /** The packaged server with the demo model. */
 @Timeout(180)
@@ -101,51 +98,72 @@ class ServeTest {
     }
   }
 
-  /** As evaluation harnesses ask: prompts of ids, echoed, with log-probabilities. */
+  private record Choice(String context, String rest) {}
+
+  /** What lm-evaluation-harness's model "local-completions" sends, and how it reads the answer. */
   @Test
-  void scoresAreThoseOfTheLogits() throws Exception {
-    int[] tokens = IntStream.range(0, 40).map(i -> (i * 397 + 11) % 4000).toArray();
-    Path file = folder.resolve("logits.f32");
-    String ids = Arrays.stream(tokens).mapToObj(Integer::toString).collect(Collectors.joining(","));
-    Launch launch =
-        Launch.of(
-            "logits",
-            "-m",
-            Launch.DEMO.toString(),
-            "--precision",
-            "exact",
-            "--tokens",
-            ids,
-            "-o",
-            file.toString());
-    assertEquals(0, launch.exitCode(), launch.err());
-    FloatBuffer logits =
-        ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
-    int vocabulary = logits.remaining() / tokens.length;
-    Served.Answer answer =
-        server.post(
-            "/v1/completions",
-            Map.of(
-                "prompt",
-                List.of(tokens),
-                "max_tokens",
-                1,
-                "temperature",
-                0,
-                "logprobs",
-                1,
-                "echo",
-                true));
-    List<?> scores = (List<?>) ((Map<?, ?>) answer.choice("logprobs")).get("token_logprobs");
-    assertEquals(tokens.length + 1, scores.size());
-    for (int i = 1; i < tokens.length; i++) {
-      double sum = 0;
-      for (int k = 0; k < vocabulary; k++) {
-        sum += Math.exp(logits.get((i - 1) * vocabulary + k));
-      }
-      double expected = logits.get((i - 1) * vocabulary + tokens[i]) - Math.log(sum);
-      assertEquals(expected, ((Number) scores.get(i)).doubleValue(), 1e-4, "token " + i);
+  void aHarnessGetsTheLogLikelihoodsOfEvaluate() throws Exception {
+    Path data =
+        Files.writeString(
+            folder.resolve("questions.jsonl"),
+            """
+            {"goal": "Where did the king live?", "sol1": "in a great castle", "sol2": "under 7 stones!", "label": 0}
+            {"goal": "Who came?", "sol1": "the fox", "sol2": "für drei Tage 🦊", "label": 1}
+            {"goal": "What then", "sol1": "once upon a time there was a king who had three sons", "sol2": "no", "label": 0}
+            """);
+    Measured evaluated =
+        Measured.by(
+            "evaluate", "-m", Launch.DEMO.toString(), "--task", "piqa", "--data", data.toString());
+    List<Double> expected = new ArrayList<>();
+    List<Choice> choices = new ArrayList<>();
+    for (String line : Files.readAllLines(data)) {
+      Map<String, Object> question = JSON.std.mapFrom(line);
+      String context = "Question: " + question.get("goal") + "\nAnswer:";
+      choices.add(new Choice(context, " " + question.get("sol1")));
+      choices.add(new Choice(context, " " + question.get("sol2")));
     }
+    for (Map<String, Object> question : evaluated.objects("questions")) {
+      Arrays.stream(Measured.numbers(question.get("ll"))).forEach(expected::add);
+    }
+    for (int length : new int[] {0, 1}) {
+      List<Double> found = scored(choices, length);
+      for (int i = 0; i < choices.size(); i++) {
+        assertEquals(expected.get(i), found.get(i), 1e-5, choices.get(i).toString());
+      }
+    }
+  }
+
+  /** All of them in one request, as a batch. */
+  private List<Double> scored(List<Choice> choices, int length) throws IOException {
+    List<List<?>> prompts = new ArrayList<>();
+    List<Integer> contexts = new ArrayList<>();
+    for (Choice choice : choices) {
+      prompts.add(ids(choice.context + choice.rest));
+      contexts.add(ids(choice.context).size());
+    }
+    Map<String, Object> request = new HashMap<>();
+    request.put("model", "tiny-tales-qtip");
+    request.put("prompt", prompts);
+    request.put("temperature", 0);
+    request.put("max_tokens", length);
+    request.put("logprobs", 1);
+    request.put("seed", 1234);
+    request.put("echo", true);
+    List<Double> sums = new ArrayList<>();
+    for (Object element : (List<?>) server.post("/v1/completions", request).json().get("choices")) {
+      Map<?, ?> choice = (Map<?, ?>) element;
+      List<?> values = (List<?>) ((Map<?, ?>) choice.get("logprobs")).get("token_logprobs");
+      int context = contexts.get(((Number) choice.get("index")).intValue());
+      sums.add(
+          values.subList(context, values.size() - length).stream()
+              .mapToDouble(value -> ((Number) value).doubleValue())
+              .sum());
+    }
+    return sums;
+  }
+
+  private List<?> ids(String text) throws IOException {
+    return (List<?>) server.post("/tokenize", Map.of("content", text)).json().get("tokens");
   }
 
   @Test
@@ -193,7 +211,7 @@ class ServeTest {
   }
 
   @Test
-  void sayswhatCannotBe() throws Exception {
+  void saysWhatCannotBe() throws Exception {
     Launch taken =
         Launch.of(
             "serve", "-m", Launch.DEMO.toString(), "--port", server.url().replaceAll(".*:", ""));

@@ -14,6 +14,7 @@ import jdk.incubator.vector.FloatVector;
  */
 public final class Products {
   private static final int BLOCK = 4;
+  private static final float[] NONE = {};
 
   private Products() {}
 
@@ -42,6 +43,7 @@ public final class Products {
       int yOffset,
       int yStride,
       boolean accumulate) {
+    float[] sums = rows >= BLOCK ? new float[BLOCK * BLOCK * COUNT] : NONE;
     int o = 0;
     for (; o + BLOCK <= outputs; o += BLOCK) {
       int wo = wOffset + o * wStride;
@@ -58,7 +60,8 @@ public final class Products {
             y,
             yOffset + r * yStride + o,
             yStride,
-            accumulate);
+            accumulate,
+            sums);
       }
       for (; r < rows; r++) {
         fourByOne(
@@ -88,8 +91,10 @@ public final class Products {
     int k = 0;
     for (; k + COUNT <= length; k += COUNT) {
       sum =
-          FloatVector.fromArray(SPECIES, a, aOffset + k)
-              .fma(FloatVector.fromArray(SPECIES, b, bOffset + k), sum);
+          Fused.multiplyAdd(
+              FloatVector.fromArray(SPECIES, a, aOffset + k),
+              FloatVector.fromArray(SPECIES, b, bOffset + k),
+              sum);
     }
     return Lanes.sum(sum) + tail(a, aOffset, b, bOffset, k, length);
   }
@@ -97,7 +102,7 @@ public final class Products {
   private static float tail(float[] a, int aOffset, float[] b, int bOffset, int from, int to) {
     float sum = 0;
     for (int k = from; k < to; k++) {
-      sum = Math.fma(a[aOffset + k], b[bOffset + k], sum);
+      sum = Fused.multiplyAdd(a[aOffset + k], b[bOffset + k], sum);
     }
     return sum;
   }
@@ -123,10 +128,10 @@ public final class Products {
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
-      s0 = FloatVector.fromArray(SPECIES, w, wo + k).fma(v, s0);
-      s1 = FloatVector.fromArray(SPECIES, w, wo + ws + k).fma(v, s1);
-      s2 = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k).fma(v, s2);
-      s3 = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k).fma(v, s3);
+      s0 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + k), v, s0);
+      s1 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + ws + k), v, s1);
+      s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k), v, s2);
+      s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k), v, s3);
     }
     put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, k, inner), accumulate);
     put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, k, inner), accumulate);
@@ -145,7 +150,8 @@ public final class Products {
       float[] y,
       int yo,
       int ys,
-      boolean accumulate) {
+      boolean accumulate,
+      float[] sums) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -169,51 +175,70 @@ public final class Products {
       FloatVector x2 = FloatVector.fromArray(SPECIES, x, xo + 2 * xs + k);
       FloatVector x3 = FloatVector.fromArray(SPECIES, x, xo + 3 * xs + k);
       FloatVector w0 = FloatVector.fromArray(SPECIES, w, wo + k);
-      s00 = w0.fma(x0, s00);
-      s10 = w0.fma(x1, s10);
-      s20 = w0.fma(x2, s20);
-      s30 = w0.fma(x3, s30);
+      s00 = Fused.multiplyAdd(w0, x0, s00);
+      s10 = Fused.multiplyAdd(w0, x1, s10);
+      s20 = Fused.multiplyAdd(w0, x2, s20);
+      s30 = Fused.multiplyAdd(w0, x3, s30);
       FloatVector w1 = FloatVector.fromArray(SPECIES, w, wo + ws + k);
-      s01 = w1.fma(x0, s01);
-      s11 = w1.fma(x1, s11);
-      s21 = w1.fma(x2, s21);
-      s31 = w1.fma(x3, s31);
+      s01 = Fused.multiplyAdd(w1, x0, s01);
+      s11 = Fused.multiplyAdd(w1, x1, s11);
+      s21 = Fused.multiplyAdd(w1, x2, s21);
+      s31 = Fused.multiplyAdd(w1, x3, s31);
       FloatVector w2 = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k);
-      s02 = w2.fma(x0, s02);
-      s12 = w2.fma(x1, s12);
-      s22 = w2.fma(x2, s22);
-      s32 = w2.fma(x3, s32);
+      s02 = Fused.multiplyAdd(w2, x0, s02);
+      s12 = Fused.multiplyAdd(w2, x1, s12);
+      s22 = Fused.multiplyAdd(w2, x2, s22);
+      s32 = Fused.multiplyAdd(w2, x3, s32);
       FloatVector w3 = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k);
-      s03 = w3.fma(x0, s03);
-      s13 = w3.fma(x1, s13);
-      s23 = w3.fma(x2, s23);
-      s33 = w3.fma(x3, s33);
+      s03 = Fused.multiplyAdd(w3, x0, s03);
+      s13 = Fused.multiplyAdd(w3, x1, s13);
+      s23 = Fused.multiplyAdd(w3, x2, s23);
+      s33 = Fused.multiplyAdd(w3, x3, s33);
     }
-    finishRow(s00, s01, s02, s03, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
-    finishRow(s10, s11, s12, s13, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
-    finishRow(s20, s21, s22, s23, w, wo, ws, x, xo + 2 * xs, k, inner, y, yo + 2 * ys, accumulate);
-    finishRow(s30, s31, s32, s33, w, wo, ws, x, xo + 3 * xs, k, inner, y, yo + 3 * ys, accumulate);
+    s00.intoArray(sums, 0);
+    s01.intoArray(sums, COUNT);
+    s02.intoArray(sums, 2 * COUNT);
+    s03.intoArray(sums, 3 * COUNT);
+    s10.intoArray(sums, 4 * COUNT);
+    s11.intoArray(sums, 5 * COUNT);
+    s12.intoArray(sums, 6 * COUNT);
+    s13.intoArray(sums, 7 * COUNT);
+    s20.intoArray(sums, 8 * COUNT);
+    s21.intoArray(sums, 9 * COUNT);
+    s22.intoArray(sums, 10 * COUNT);
+    s23.intoArray(sums, 11 * COUNT);
+    s30.intoArray(sums, 12 * COUNT);
+    s31.intoArray(sums, 13 * COUNT);
+    s32.intoArray(sums, 14 * COUNT);
+    s33.intoArray(sums, 15 * COUNT);
+    finish(sums, w, wo, ws, inner, x, xo, xs, k, y, yo, ys, accumulate);
   }
 
-  private static void finishRow(
-      FloatVector s0,
-      FloatVector s1,
-      FloatVector s2,
-      FloatVector s3,
+  /**
+   * Sums over lanes, and the tails. The vectors come through memory: as arguments of a method that
+   * is not inlined each would become an object.
+   */
+  private static void finish(
+      float[] sums,
       float[] w,
       int wo,
       int ws,
+      int inner,
       float[] x,
       int xo,
+      int xs,
       int from,
-      int to,
       float[] y,
       int yo,
+      int ys,
       boolean accumulate) {
-    put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, from, to), accumulate);
-    put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, from, to), accumulate);
-    put(y, yo + 2, Lanes.sum(s2) + tail(w, wo + 2 * ws, x, xo, from, to), accumulate);
-    put(y, yo + 3, Lanes.sum(s3) + tail(w, wo + 3 * ws, x, xo, from, to), accumulate);
+    for (int r = 0; r < BLOCK; r++) {
+      for (int o = 0; o < BLOCK; o++) {
+        float sum = Lanes.sum(FloatVector.fromArray(SPECIES, sums, (r * BLOCK + o) * COUNT));
+        float tail = tail(w, wo + o * ws, x, xo + r * xs, from, inner);
+        put(y, yo + r * ys + o, sum + tail, accumulate);
+      }
+    }
   }
 
   /**
@@ -253,10 +278,10 @@ public final class Products {
     for (; k + COUNT <= inner; k += COUNT) {
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
       long at = wo + (long) k * Float.BYTES;
-      s0 = load(w, at).fma(v, s0);
-      s1 = load(w, at + ws).fma(v, s1);
-      s2 = load(w, at + 2 * ws).fma(v, s2);
-      s3 = load(w, at + 3 * ws).fma(v, s3);
+      s0 = Fused.multiplyAdd(load(w, at), v, s0);
+      s1 = Fused.multiplyAdd(load(w, at + ws), v, s1);
+      s2 = Fused.multiplyAdd(load(w, at + 2 * ws), v, s2);
+      s3 = Fused.multiplyAdd(load(w, at + 3 * ws), v, s3);
     }
     y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
     y[yo + 1] = Lanes.sum(s1) + tailInPlace(w, wo + ws, x, xo, k, inner);
@@ -268,7 +293,9 @@ public final class Products {
     FloatVector sum = FloatVector.zero(SPECIES);
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
-      sum = load(w, wo + (long) k * 4).fma(FloatVector.fromArray(SPECIES, x, xo + k), sum);
+      sum =
+          Fused.multiplyAdd(
+              load(w, wo + (long) k * 4), FloatVector.fromArray(SPECIES, x, xo + k), sum);
     }
     return Lanes.sum(sum) + tailInPlace(w, wo, x, xo, k, inner);
   }
@@ -280,7 +307,7 @@ public final class Products {
   private static float tailInPlace(MemorySegment w, long wo, float[] x, int xo, int from, int to) {
     float sum = 0;
     for (int k = from; k < to; k++) {
-      sum = Math.fma(w.get(Elements.F32, wo + (long) k * Float.BYTES), x[xo + k], sum);
+      sum = Fused.multiplyAdd(w.get(Elements.F32, wo + (long) k * Float.BYTES), x[xo + k], sum);
     }
     return sum;
   }
@@ -310,10 +337,10 @@ public final class Products {
       for (int j = 0; j < count; j++) {
         FloatVector factor = FloatVector.broadcast(SPECIES, p[pOffset + j]);
         int at = vOffset + j * dimension + d;
-        s0 = FloatVector.fromArray(SPECIES, v, at).fma(factor, s0);
-        s1 = FloatVector.fromArray(SPECIES, v, at + COUNT).fma(factor, s1);
-        s2 = FloatVector.fromArray(SPECIES, v, at + 2 * COUNT).fma(factor, s2);
-        s3 = FloatVector.fromArray(SPECIES, v, at + 3 * COUNT).fma(factor, s3);
+        s0 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at), factor, s0);
+        s1 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + COUNT), factor, s1);
+        s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + 2 * COUNT), factor, s2);
+        s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + 3 * COUNT), factor, s3);
       }
       s0.intoArray(y, yOffset + d);
       s1.intoArray(y, yOffset + d + COUNT);
@@ -323,7 +350,7 @@ public final class Products {
     for (; d < dimension; d++) {
       float sum = y[yOffset + d];
       for (int j = 0; j < count; j++) {
-        sum = Math.fma(v[vOffset + j * dimension + d], p[pOffset + j], sum);
+        sum = Fused.multiplyAdd(v[vOffset + j * dimension + d], p[pOffset + j], sum);
       }
       y[yOffset + d] = sum;
     }

@@ -32,11 +32,17 @@ final class LayerCalibration {
   private final QuantizationListener listener;
   private final LayerPasses passes;
   private final int width;
-  private final int layers;
+  private final int last;
 
+  /**
+   * Prepares it.
+   *
+   * @param last layer that is needed
+   */
   LayerCalibration(
       Path model,
       ModelSource source,
+      int last,
       QuantizationTools tools,
       CalibrationTokens tokens,
       WorkFolder work,
@@ -49,7 +55,7 @@ final class LayerCalibration {
     this.workers = workers;
     this.listener = listener;
     this.width = source.plan().width();
-    this.layers = source.layers();
+    this.last = last;
     this.passes =
         new LayerPasses(
             tools.providers().backends(),
@@ -91,23 +97,25 @@ final class LayerCalibration {
       }
     }
     for (; from < layer; from++) {
-      run(from, Observer.NONE, "passing layer " + from);
+      try (ModelSource source = ModelSource.open(model, tools.providers())) {
+        run(source, from, Observer.NONE, "passing layer " + from);
+      }
       before(from).delete();
     }
   }
 
   /** Runs the layer whose rows are there and leaves those before the next one. */
-  Map<ActivationSite, Hessian> hessians(int layer, Map<ActivationSite, Integer> widths) {
+  Map<ActivationSite, Hessian> hessians(
+      ModelSource source, int layer, Map<ActivationSite, Integer> widths) {
     SecondMoments moments = new SecondMoments(widths, tools.algebra(), workers);
-    run(layer, moments, "calibrating layer " + layer);
+    run(source, layer, moments, "calibrating layer " + layer);
     return moments.means();
   }
 
-  private void run(int layer, Observer observer, String stage) {
+  private void run(ModelSource source, int layer, Observer observer, String stage) {
     ResidualRows next = before(layer + 1);
-    boolean wanted = layer + 1 < layers && !next.exists();
-    try (ModelSource source = ModelSource.open(model, tools.providers());
-        ResidualRows.Reader reader = before(layer).read();
+    boolean wanted = layer < last && !next.exists();
+    try (ResidualRows.Reader reader = before(layer).read();
         ResidualRows.Writer writer = next.write()) {
       passes.run(
           source.layer(layer),

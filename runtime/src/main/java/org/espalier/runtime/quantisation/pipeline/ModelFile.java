@@ -38,7 +38,7 @@ final class ModelFile {
 
   private final ModelSource source;
   private final Codec codec;
-  private final WorkFolder work;
+  private final Results results;
   private final QuantizationOptions options;
   private final QuantizationListener listener;
   private final int vocabulary;
@@ -53,13 +53,13 @@ final class ModelFile {
   ModelFile(
       ModelSource source,
       Codec codec,
-      WorkFolder work,
+      Results results,
       QuantizationOptions options,
       int vocabulary,
       QuantizationListener listener) {
     this.source = source;
     this.codec = codec;
-    this.work = work;
+    this.results = results;
     this.options = options;
     this.vocabulary = vocabulary;
     this.listener = listener;
@@ -122,7 +122,8 @@ final class ModelFile {
   }
 
   private UnitFile.Result result(Operator.Unit unit) {
-    return work.result(unit)
+    return results
+        .result(unit)
         .orElseThrow(() ->
             new DeviceFailure(
                 "the result of %s has been lost: --resume makes it again".formatted(unit.name())));

@@ -1,5 +1,6 @@
-package org.espalier.backend.cpu.qtip;
+package org.espalier.backend.cpu.numeric;
 
+import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
 
@@ -8,7 +9,7 @@ import jdk.incubator.vector.VectorShape;
  * the instruction, {@link Math#fma} takes microseconds. One answer per process, so that kernels
  * agree.
  */
-final class Fused {
+public final class Fused {
   /**
    * Every x86 CPU with 256-bit integer vectors has it, and every other architecture that matters.
    */
@@ -21,12 +22,22 @@ final class Fused {
   private Fused() {}
 
   /** a · b + c. */
-  static float multiplyAdd(float a, float b, float c) {
+  public static float multiplyAdd(float a, float b, float c) {
     return AVAILABLE ? Math.fma(a, b, c) : a * b + c;
   }
 
   /** a · b + c, lane by lane. */
-  static FloatVector multiplyAdd(FloatVector a, FloatVector b, FloatVector c) {
+  public static FloatVector multiplyAdd(FloatVector a, FloatVector b, FloatVector c) {
+    return AVAILABLE ? a.fma(b, c) : a.mul(b).add(c);
+  }
+
+  /** a · b + c. */
+  public static double multiplyAdd(double a, double b, double c) {
+    return AVAILABLE ? Math.fma(a, b, c) : a * b + c;
+  }
+
+  /** a · b + c, lane by lane. */
+  public static DoubleVector multiplyAdd(DoubleVector a, DoubleVector b, DoubleVector c) {
     return AVAILABLE ? a.fma(b, c) : a.mul(b).add(c);
   }
 }
