@@ -16,6 +16,7 @@ import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
+import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cuda.driver.Gpu;
 import org.espalier.backend.cuda.driver.GpuInfo;
 import org.espalier.backend.cuda.stage.PlanLimits;
@@ -123,16 +124,19 @@ final class CudaBackend implements Backend {
         return Offer.declined(
             "the plan needs %,d bytes of GPU memory and the limit is %,d".formatted(need, limit));
       }
+      // A sequence must fit too, where the caller knows how long it will be.
+      long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
       Placement placement = placement(plan, options);
       long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
       long free = gpu.freeBytes();
-      if (need - onHost > free) {
+      if (need - onHost + cache > free) {
         return Offer.declined(
-            "the model needs %,d MiB of GPU memory (weights %,d, working memory %,d) and %,d MiB are free of the %,d of %s"
+            "the model needs %,d MiB of GPU memory (weights %,d, working memory %,d, keys and values %,d) and %,d MiB are free of the %,d of %s"
                 .formatted(
-                    need - onHost >> 20,
+                    need - onHost + cache >> 20,
                     weights(plan, options.precision()) - onHost >> 20,
                     scratch(plan, options).bytes() >> 20,
+                    cache >> 20,
                     free >> 20,
                     gpu.info().totalBytes() >> 20,
                     gpu.info().name()));
@@ -141,6 +145,16 @@ final class CudaBackend implements Backend {
     } finally {
       lock.unlock();
     }
+  }
+
+  private static long expectedCache(ModelPlan plan, CompileOptions options) {
+    ElementType type =
+        switch (options.precision()) {
+          case EXACT -> ElementType.F32;
+          case FAST -> ElementType.F16;
+        };
+    return cacheBytes(
+        plan, options, new SessionOptions(options.contextLength().orElseThrow(), type));
   }
 
   private Placement placement(ModelPlan plan, CompileOptions options) {

@@ -17,7 +17,8 @@ import org.espalier.api.EspalierException.InvalidRequest;
 record Settings(int device, OptionalLong expertMemory) {
   static final String DEVICE = "device";
   static final String DEVICE_MEMORY = "device-memory";
-  private static final Pattern SIZE = Pattern.compile("(\\d{1,12})([kmgt]?)i?b?");
+  private static final Pattern SIZE =
+      Pattern.compile("(\\d{1,12}(?:\\.\\d{1,6})?)([kmgt]?)(?:i?b)?");
 
   /** Reads them by name; other names belong to others. */
   static Settings of(Map<String, String> settings) {
@@ -38,6 +39,6 @@ record Settings(int device, OptionalLong expertMemory) {
           "%s is a size such as 800M or 1G, not '%s'".formatted(DEVICE_MEMORY, text));
     }
     int shift = matcher.group(2).isEmpty() ? 0 : 10 * (1 + "kmgt".indexOf(matcher.group(2)));
-    return Long.parseLong(matcher.group(1)) << shift;
+    return (long) Math.scalb(Double.parseDouble(matcher.group(1)), shift);
   }
 }

@@ -119,7 +119,7 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    int context = Math.max(1, plan.contextLength());
+    int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
     Footprint need = backend.footprint(plan, options, new SessionOptions(context, cache));
     if (need.mapped() == 0 && need.weights() > 0) {
       notices.accept(
