@@ -22,7 +22,10 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runs the service as its user would: java -p, and nothing else. */
+/**
+ * Runs the service as its user would: the module path, and leave for the CUDA backend to look for
+ * its driver.
+ */
 @Timeout(120)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TaleServiceTest {
@@ -38,6 +41,7 @@ class TaleServiceTest {
     process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=org.espalier.backend.cuda,jcuda",
                 "-p",
                 System.getProperty("espalier.modules"),
                 "-m",
