@@ -9,6 +9,7 @@ import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
 import org.espalier.runtime.quantisation.pipeline.Recipe;
+import org.espalier.runtime.quantisation.pipeline.Shard;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
@@ -190,6 +191,16 @@ public final class QuantizationFlags {
   private Optional<BackendId> backend = Optional.empty();
 
   @Option(
+      names = "--shard",
+      paramLabel = "I/N",
+      converter = ShardConverter.class,
+      description =
+          "Quantises the I-th of N shares of the matrices, from 1/N to N/N, on this machine; they stay"
+              + " in a folder beside FILE, FILE.shard-I-of-N, until merge joins all. Implies --inputs"
+              + " original --tune 0.")
+  private Optional<Shard> shard = Optional.empty();
+
+  @Option(
       names = {"-t", "--threads"},
       paramLabel = "N",
       description = "Threads. Default: as many as there are physical cores, which -1 means too.")
@@ -224,7 +235,7 @@ public final class QuantizationFlags {
             weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false),
             inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false),
             shrinkage,
-            tuning.orElse(best ? TUNING : 0),
+            tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
             attention),
         compatible,
         embeddings,
@@ -232,7 +243,8 @@ public final class QuantizationFlags {
         resume,
         restart,
         hessians,
-        threads < 0 ? PhysicalCores.count() : threads);
+        threads < 0 ? PhysicalCores.count() : threads,
+        shard);
   }
 
   private static boolean isFirst(String flag, String value, String first, String second) {

@@ -4,6 +4,7 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import org.espalier.api.math.Parallel;
+import org.espalier.backend.cpu.numeric.Fused;
 
 /**
  * H = C Cᵀ in F64, left-looking by blocks of columns: take off what the columns to the left explain
@@ -106,25 +107,25 @@ final class Cholesky {
       DoubleVector a2 = DoubleVector.fromArray(SPECIES, c, x0 + 2 * n + k);
       DoubleVector a3 = DoubleVector.fromArray(SPECIES, c, x0 + 3 * n + k);
       DoubleVector b = DoubleVector.fromArray(SPECIES, packed, y0 + k);
-      s00 = a0.fma(b, s00);
-      s10 = a1.fma(b, s10);
-      s20 = a2.fma(b, s20);
-      s30 = a3.fma(b, s30);
+      s00 = Fused.multiplyAdd(a0, b, s00);
+      s10 = Fused.multiplyAdd(a1, b, s10);
+      s20 = Fused.multiplyAdd(a2, b, s20);
+      s30 = Fused.multiplyAdd(a3, b, s30);
       b = DoubleVector.fromArray(SPECIES, packed, y0 + DEPTH + k);
-      s01 = a0.fma(b, s01);
-      s11 = a1.fma(b, s11);
-      s21 = a2.fma(b, s21);
-      s31 = a3.fma(b, s31);
+      s01 = Fused.multiplyAdd(a0, b, s01);
+      s11 = Fused.multiplyAdd(a1, b, s11);
+      s21 = Fused.multiplyAdd(a2, b, s21);
+      s31 = Fused.multiplyAdd(a3, b, s31);
       b = DoubleVector.fromArray(SPECIES, packed, y0 + 2 * DEPTH + k);
-      s02 = a0.fma(b, s02);
-      s12 = a1.fma(b, s12);
-      s22 = a2.fma(b, s22);
-      s32 = a3.fma(b, s32);
+      s02 = Fused.multiplyAdd(a0, b, s02);
+      s12 = Fused.multiplyAdd(a1, b, s12);
+      s22 = Fused.multiplyAdd(a2, b, s22);
+      s32 = Fused.multiplyAdd(a3, b, s32);
       b = DoubleVector.fromArray(SPECIES, packed, y0 + 3 * DEPTH + k);
-      s03 = a0.fma(b, s03);
-      s13 = a1.fma(b, s13);
-      s23 = a2.fma(b, s23);
-      s33 = a3.fma(b, s33);
+      s03 = Fused.multiplyAdd(a0, b, s03);
+      s13 = Fused.multiplyAdd(a1, b, s13);
+      s23 = Fused.multiplyAdd(a2, b, s23);
+      s33 = Fused.multiplyAdd(a3, b, s33);
     }
     sums[0] = sum(s00);
     sums[1] = sum(s01);
@@ -228,8 +229,8 @@ final class Cholesky {
       DoubleVector factor = DoubleVector.broadcast(SPECIES, -entry);
       // Columns left of j in the first vector hold zeros, so finished entries stay as they are.
       for (int k = j - j % LANES; k < BLOCK; k += LANES) {
-        factor
-            .fma(
+        Fused.multiplyAdd(
+                factor,
                 DoubleVector.fromArray(SPECIES, transposed, j * BLOCK + k),
                 DoubleVector.fromArray(SPECIES, x, k))
             .intoArray(x, k);

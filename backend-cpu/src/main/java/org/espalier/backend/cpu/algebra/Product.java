@@ -7,6 +7,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.math.Parallel;
+import org.espalier.backend.cpu.numeric.Fused;
 
 /**
  * C = C + A B in panels of columns. The inner dimension is cut into blocks of {@value #DEPTH}; over
@@ -112,17 +113,17 @@ final class Product {
       FloatVector b1 = FloatVector.fromArray(SPECIES, packed, k * WIDTH + COUNT);
       int ak = at + k * aInner;
       FloatVector a0 = FloatVector.broadcast(SPECIES, a[ak]);
-      s00 = a0.fma(b0, s00);
-      s01 = a0.fma(b1, s01);
+      s00 = Fused.multiplyAdd(a0, b0, s00);
+      s01 = Fused.multiplyAdd(a0, b1, s01);
       FloatVector a1 = FloatVector.broadcast(SPECIES, a[ak + aRow]);
-      s10 = a1.fma(b0, s10);
-      s11 = a1.fma(b1, s11);
+      s10 = Fused.multiplyAdd(a1, b0, s10);
+      s11 = Fused.multiplyAdd(a1, b1, s11);
       FloatVector a2 = FloatVector.broadcast(SPECIES, a[ak + 2 * aRow]);
-      s20 = a2.fma(b0, s20);
-      s21 = a2.fma(b1, s21);
+      s20 = Fused.multiplyAdd(a2, b0, s20);
+      s21 = Fused.multiplyAdd(a2, b1, s21);
       FloatVector a3 = FloatVector.broadcast(SPECIES, a[ak + 3 * aRow]);
-      s30 = a3.fma(b0, s30);
-      s31 = a3.fma(b1, s31);
+      s30 = Fused.multiplyAdd(a3, b0, s30);
+      s31 = Fused.multiplyAdd(a3, b1, s31);
     }
     s00.intoArray(sums, 0);
     s01.intoArray(sums, COUNT);
@@ -140,8 +141,8 @@ final class Product {
     FloatVector s1 = s0;
     for (int k = 0; k < depth; k++) {
       FloatVector v = FloatVector.broadcast(SPECIES, a[at + k * aInner]);
-      s0 = v.fma(FloatVector.fromArray(SPECIES, packed, k * WIDTH), s0);
-      s1 = v.fma(FloatVector.fromArray(SPECIES, packed, k * WIDTH + COUNT), s1);
+      s0 = Fused.multiplyAdd(v, FloatVector.fromArray(SPECIES, packed, k * WIDTH), s0);
+      s1 = Fused.multiplyAdd(v, FloatVector.fromArray(SPECIES, packed, k * WIDTH + COUNT), s1);
     }
     s0.intoArray(sums, to);
     s1.intoArray(sums, to + COUNT);

@@ -4,37 +4,37 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.espalier.api.linear.LinearShape;
 import org.espalier.api.tensor.ElementType;
-import org.espalier.backend.cpu.numeric.BrainProducts;
 import org.espalier.backend.cpu.numeric.Elements;
-import org.espalier.backend.cpu.numeric.Products;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
 
 /**
- * Multiplies by an F32 matrix rounded to BF16. Each block of outputs is rounded when it is first
- * asked for, by the worker that asks: start-up waits for nothing, and the first pass shares the
- * work.
+ * Multiplies by a matrix rounded to bytes. Each block of outputs is rounded when it is first asked
+ * for, by the worker that asks: start-up waits for nothing, and the first pass shares the work.
  */
 final class RoundedKernel implements CpuKernel {
   private static final int BLOCK = 64;
+  private static final int GROUPS = BLOCK / ByteWeights.OUTPUTS;
 
-  /** Outputs whose floats stay in the second-level cache while rows pass by. */
-  private static final int PANEL = 8;
+  /** Bytes around a page that some systems map together with it. */
+  private static final long BROUGHT_ALONG = 1 << 16;
 
   private final LinearShape shape;
+  private final ElementType element;
   private final MemorySegment weights;
   private final AtomicReferenceArray<int[]> blocks;
 
-  RoundedKernel(LinearShape shape, MemorySegment weights) {
+  RoundedKernel(LinearShape shape, ElementType element, MemorySegment weights) {
     this.shape = shape;
+    this.element = element;
     this.weights = weights;
     blocks = new AtomicReferenceArray<>((shape.outputs() + BLOCK - 1) / BLOCK);
   }
 
   @Override
   public String name() {
-    return "dense-f32-as-bf16";
+    return "dense-as-bytes";
   }
 
   @Override
@@ -42,10 +42,16 @@ final class RoundedKernel implements CpuKernel {
     return 0;
   }
 
-  /** The row as it is, for panels, and with even and odd values apart, for single rows. */
+  /** The row, and sums of its parts. */
   @Override
   public int inputFloats() {
-    return 2 * shape.inputs();
+    return shape.inputs() + shape.inputs() / ByteWeights.COLUMNS;
+  }
+
+  @Override
+  public long copyBytes() {
+    long groups = (shape.outputs() + ByteWeights.OUTPUTS - 1) / ByteWeights.OUTPUTS;
+    return groups * ByteWeights.length(shape.inputs()) * Integer.BYTES;
   }
 
   @Override
@@ -58,7 +64,7 @@ final class RoundedKernel implements CpuKernel {
     int inputs = shape.inputs();
     int at = row * target.floatsPerRow();
     System.arraycopy(x, offset, target.floats(), at, inputs);
-    BrainProducts.separate(x, offset, inputs, target.floats(), at + inputs);
+    ByteWeights.sums(x, offset, inputs, target.floats(), at + inputs);
   }
 
   @Override
@@ -74,33 +80,17 @@ final class RoundedKernel implements CpuKernel {
       int yStride,
       Scratch scratch) {
     int inputs = shape.inputs();
+    int width = ByteWeights.OUTPUTS;
     float[] x = input.floats();
-    int xOffset = firstRow * input.floatsPerRow();
-    for (int o = fromOutput; o < toOutput; o += BLOCK) {
-      int outputs = Math.min(BLOCK, toOutput - o);
+    int xStride = input.floatsPerRow();
+    float[] sums = scratch.floats(width);
+    for (int o = fromOutput; o < toOutput; o += width) {
       int[] block = block(o / BLOCK);
-      if (rows == 1) {
-        BrainProducts.multiply(block, 0, outputs, inputs, x, xOffset + inputs, y, yOffset + o);
-      } else {
-        for (int p = 0; p < outputs; p += PANEL) {
-          int panelOutputs = Math.min(PANEL, outputs - p);
-          float[] panel = scratch.floats(PANEL * inputs);
-          BrainProducts.expand(block, p * inputs / 2, panelOutputs * inputs / 2, panel, 0);
-          Products.multiply(
-              panel,
-              0,
-              inputs,
-              panelOutputs,
-              inputs,
-              x,
-              xOffset,
-              input.floatsPerRow(),
-              rows,
-              y,
-              yOffset + o + p,
-              yStride,
-              false);
-        }
+      int at = o / width % GROUPS * ByteWeights.length(inputs);
+      int outputs = Math.min(width, toOutput - o);
+      for (int row = 0; row < rows; row++) {
+        ByteWeights.multiply(block, at, inputs, x, (firstRow + row) * xStride, sums, 0);
+        System.arraycopy(sums, 0, y, yOffset + row * yStride + o, outputs);
       }
     }
   }
@@ -114,20 +104,30 @@ final class RoundedKernel implements CpuKernel {
     return block;
   }
 
-  /** Rounded weights of a block, two in an int, the one of lower index in the low half. */
   private int[] round(int index) {
     int inputs = shape.inputs();
     int first = index * BLOCK;
     int outputs = Math.min(BLOCK, shape.outputs() - first);
     float[] exact = new float[inputs];
-    int[] rounded = new int[outputs * inputs / 2];
+    int[] rounded = new int[GROUPS * ByteWeights.length(inputs)];
     for (int o = 0; o < outputs; o++) {
-      Elements.read(ElementType.F32, weights, (long) (first + o) * inputs, inputs, exact, 0);
-      for (int i = 0; i < inputs; i += 2) {
-        int even = Elements.toBrain(exact[i]) & 0xFFFF;
-        rounded[(o * inputs + i) / 2] = even | Elements.toBrain(exact[i + 1]) << 16;
-      }
+      Elements.read(element, weights, (long) (first + o) * inputs, inputs, exact, 0);
+      int at = o / ByteWeights.OUTPUTS * ByteWeights.length(inputs);
+      ByteWeights.round(exact, inputs, o % ByteWeights.OUTPUTS, rounded, at);
     }
+    release(first, outputs);
     return rounded;
+  }
+
+  /**
+   * Lets go of mapped pages that are read no more; they would count as memory of ours. Reading the
+   * first of them may have brought some before it back.
+   */
+  private void release(int firstOutput, int outputs) {
+    if (weights.isMapped()) {
+      long rowBytes = (long) shape.inputs() * element.bytes();
+      long from = Math.max(0, firstOutput * rowBytes - BROUGHT_ALONG);
+      weights.asSlice(from, (firstOutput + outputs) * rowBytes - from).unload();
+    }
   }
 }

@@ -50,6 +50,7 @@ public final class Elementwise {
     for (; i < n; i++) {
       y[yOffset + i] = x[xOffset + i] * s.get(Elements.F32, sOffset + (long) i * Float.BYTES);
     }
+    MappedMemory.touch(s, sOffset);
   }
 
   /** y += factor · x. */
@@ -57,14 +58,14 @@ public final class Elementwise {
       float[] x, int xOffset, float factor, float[] y, int yOffset, int n) {
     int i = 0;
     for (; i + COUNT <= n; i += COUNT) {
-      FloatVector.fromArray(SPECIES, x, xOffset + i)
-          .fma(
+      Fused.multiplyAdd(
+              FloatVector.fromArray(SPECIES, x, xOffset + i),
               FloatVector.broadcast(SPECIES, factor),
               FloatVector.fromArray(SPECIES, y, yOffset + i))
           .intoArray(y, yOffset + i);
     }
     for (; i < n; i++) {
-      y[yOffset + i] = Math.fma(x[xOffset + i], factor, y[yOffset + i]);
+      y[yOffset + i] = Fused.multiplyAdd(x[xOffset + i], factor, y[yOffset + i]);
     }
   }
 
@@ -107,17 +108,17 @@ public final class Elementwise {
    */
   static FloatVector exp(FloatVector x) {
     FloatVector limited = x.max(-87.3f).min(88.7f);
-    FloatVector shifted = limited.fma(broadcast(LOG2_E), broadcast(ROUND));
+    FloatVector shifted = Fused.multiplyAdd(limited, broadcast(LOG2_E), broadcast(ROUND));
     FloatVector whole = shifted.sub(ROUND);
-    FloatVector r = whole.fma(broadcast(-LN2_HIGH), limited);
-    r = whole.fma(broadcast(-LN2_LOW), r);
+    FloatVector r = Fused.multiplyAdd(whole, broadcast(-LN2_HIGH), limited);
+    r = Fused.multiplyAdd(whole, broadcast(-LN2_LOW), r);
     FloatVector p = broadcast(1.9875691500e-4f);
-    p = p.fma(r, broadcast(1.3981999507e-3f));
-    p = p.fma(r, broadcast(8.3334519073e-3f));
-    p = p.fma(r, broadcast(4.1665795894e-2f));
-    p = p.fma(r, broadcast(1.6666665459e-1f));
-    p = p.fma(r, broadcast(5.0000001201e-1f));
-    p = p.mul(r).fma(r, r).add(1f);
+    p = Fused.multiplyAdd(p, r, broadcast(1.3981999507e-3f));
+    p = Fused.multiplyAdd(p, r, broadcast(8.3334519073e-3f));
+    p = Fused.multiplyAdd(p, r, broadcast(4.1665795894e-2f));
+    p = Fused.multiplyAdd(p, r, broadcast(1.6666665459e-1f));
+    p = Fused.multiplyAdd(p, r, broadcast(5.0000001201e-1f));
+    p = Fused.multiplyAdd(p.mul(r), r, r).add(1f);
     var power =
         shifted
             .reinterpretAsInts()
@@ -160,8 +161,16 @@ public final class Elementwise {
   /** The largest value; NaN if any is. */
   public static float maximum(float[] x, int offset, int n) {
     float maximum = Float.NEGATIVE_INFINITY;
-    for (int i = offset; i < offset + n; i++) {
-      maximum = Math.max(maximum, x[i]);
+    int i = 0;
+    if (n >= COUNT) {
+      FloatVector maxima = FloatVector.fromArray(SPECIES, x, offset);
+      for (i = COUNT; i + COUNT <= n; i += COUNT) {
+        maxima = maxima.max(FloatVector.fromArray(SPECIES, x, offset + i));
+      }
+      maximum = maxima.reduceLanes(VectorOperators.MAX);
+    }
+    for (; i < n; i++) {
+      maximum = Math.max(maximum, x[offset + i]);
     }
     return maximum;
   }

@@ -77,16 +77,16 @@ public final class Hadamard {
     for (int j = offset; j < offset + n; j += COUNT) {
       FloatVector v = FloatVector.fromArray(SPECIES, x, j).mul(scale);
       if (COUNT >= 2) {
-        v = v.fma(SIGN_1, v.rearrange(XOR_1));
+        v = Fused.multiplyAdd(v, SIGN_1, v.rearrange(XOR_1));
       }
       if (COUNT >= 4) {
-        v = v.fma(SIGN_2, v.rearrange(XOR_2));
+        v = Fused.multiplyAdd(v, SIGN_2, v.rearrange(XOR_2));
       }
       if (COUNT >= 8) {
-        v = v.fma(SIGN_4, v.rearrange(XOR_4));
+        v = Fused.multiplyAdd(v, SIGN_4, v.rearrange(XOR_4));
       }
       if (COUNT >= 16) {
-        v = v.fma(SIGN_8, v.rearrange(XOR_8));
+        v = Fused.multiplyAdd(v, SIGN_8, v.rearrange(XOR_8));
       }
       v.intoArray(x, j);
     }

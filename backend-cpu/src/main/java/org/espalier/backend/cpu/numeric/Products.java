@@ -46,8 +46,8 @@ public final class Products {
     for (; o + BLOCK <= outputs; o += BLOCK) {
       int wo = wOffset + o * wStride;
       int r = 0;
-      for (; r + BLOCK <= rows; r += BLOCK) {
-        fourByFour(
+      for (; r + 2 <= rows; r += 2) {
+        fourByTwo(
             w,
             wo,
             wStride,
@@ -75,35 +75,40 @@ public final class Products {
     }
     for (; o < outputs; o++) {
       for (int r = 0; r < rows; r++) {
-        float sum = dot(w, wOffset + o * wStride, x, xOffset + r * xStride, inner);
         int at = yOffset + r * yStride + o;
-        y[at] = accumulate ? y[at] + sum : sum;
+        float before = accumulate ? y[at] : 0;
+        y[at] = dot(w, wOffset + o * wStride, x, xOffset + r * xStride, inner, before);
       }
     }
   }
 
   /** Σ a·b. */
   public static float dot(float[] a, int aOffset, float[] b, int bOffset, int length) {
+    return dot(a, aOffset, b, bOffset, length, 0);
+  }
+
+  /** The sum over whole vectors is added to {@code before}, then that over the tail. */
+  private static float dot(
+      float[] a, int aOffset, float[] b, int bOffset, int length, float before) {
     FloatVector sum = FloatVector.zero(SPECIES);
     int k = 0;
     for (; k + COUNT <= length; k += COUNT) {
       sum =
-          FloatVector.fromArray(SPECIES, a, aOffset + k)
-              .fma(FloatVector.fromArray(SPECIES, b, bOffset + k), sum);
+          Fused.multiplyAdd(
+              FloatVector.fromArray(SPECIES, a, aOffset + k),
+              FloatVector.fromArray(SPECIES, b, bOffset + k),
+              sum);
     }
-    return Lanes.sum(sum) + tail(a, aOffset, b, bOffset, k, length);
+    float whole = before + Lanes.sum(sum);
+    return k < length ? whole + tail(a, aOffset, b, bOffset, k, length) : whole;
   }
 
   private static float tail(float[] a, int aOffset, float[] b, int bOffset, int from, int to) {
     float sum = 0;
     for (int k = from; k < to; k++) {
-      sum = Math.fma(a[aOffset + k], b[bOffset + k], sum);
+      sum = Fused.multiplyAdd(a[aOffset + k], b[bOffset + k], sum);
     }
     return sum;
-  }
-
-  private static void put(float[] y, int at, float value, boolean accumulate) {
-    y[at] = accumulate ? y[at] + value : value;
   }
 
   private static void fourByOne(
@@ -123,18 +128,19 @@ public final class Products {
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
-      s0 = FloatVector.fromArray(SPECIES, w, wo + k).fma(v, s0);
-      s1 = FloatVector.fromArray(SPECIES, w, wo + ws + k).fma(v, s1);
-      s2 = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k).fma(v, s2);
-      s3 = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k).fma(v, s3);
+      s0 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + k), v, s0);
+      s1 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + ws + k), v, s1);
+      s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k), v, s2);
+      s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k), v, s3);
     }
-    put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, k, inner), accumulate);
-    put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, k, inner), accumulate);
-    put(y, yo + 2, Lanes.sum(s2) + tail(w, wo + 2 * ws, x, xo, k, inner), accumulate);
-    put(y, yo + 3, Lanes.sum(s3) + tail(w, wo + 3 * ws, x, xo, k, inner), accumulate);
+    finishRow(s0, s1, s2, s3, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
   }
 
-  private static void fourByFour(
+  /**
+   * Four outputs of two rows. Four rows would need fewer loads, but with the sums over lanes they
+   * exceed what C2 compiles in one method: vectors become objects, at ten times the time.
+   */
+  private static void fourByTwo(
       float[] w,
       int wo,
       int ws,
@@ -154,45 +160,25 @@ public final class Products {
     FloatVector s11 = s00;
     FloatVector s12 = s00;
     FloatVector s13 = s00;
-    FloatVector s20 = s00;
-    FloatVector s21 = s00;
-    FloatVector s22 = s00;
-    FloatVector s23 = s00;
-    FloatVector s30 = s00;
-    FloatVector s31 = s00;
-    FloatVector s32 = s00;
-    FloatVector s33 = s00;
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
       FloatVector x0 = FloatVector.fromArray(SPECIES, x, xo + k);
       FloatVector x1 = FloatVector.fromArray(SPECIES, x, xo + xs + k);
-      FloatVector x2 = FloatVector.fromArray(SPECIES, x, xo + 2 * xs + k);
-      FloatVector x3 = FloatVector.fromArray(SPECIES, x, xo + 3 * xs + k);
-      FloatVector w0 = FloatVector.fromArray(SPECIES, w, wo + k);
-      s00 = w0.fma(x0, s00);
-      s10 = w0.fma(x1, s10);
-      s20 = w0.fma(x2, s20);
-      s30 = w0.fma(x3, s30);
-      FloatVector w1 = FloatVector.fromArray(SPECIES, w, wo + ws + k);
-      s01 = w1.fma(x0, s01);
-      s11 = w1.fma(x1, s11);
-      s21 = w1.fma(x2, s21);
-      s31 = w1.fma(x3, s31);
-      FloatVector w2 = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k);
-      s02 = w2.fma(x0, s02);
-      s12 = w2.fma(x1, s12);
-      s22 = w2.fma(x2, s22);
-      s32 = w2.fma(x3, s32);
-      FloatVector w3 = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k);
-      s03 = w3.fma(x0, s03);
-      s13 = w3.fma(x1, s13);
-      s23 = w3.fma(x2, s23);
-      s33 = w3.fma(x3, s33);
+      FloatVector v = FloatVector.fromArray(SPECIES, w, wo + k);
+      s00 = Fused.multiplyAdd(v, x0, s00);
+      s10 = Fused.multiplyAdd(v, x1, s10);
+      v = FloatVector.fromArray(SPECIES, w, wo + ws + k);
+      s01 = Fused.multiplyAdd(v, x0, s01);
+      s11 = Fused.multiplyAdd(v, x1, s11);
+      v = FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k);
+      s02 = Fused.multiplyAdd(v, x0, s02);
+      s12 = Fused.multiplyAdd(v, x1, s12);
+      v = FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k);
+      s03 = Fused.multiplyAdd(v, x0, s03);
+      s13 = Fused.multiplyAdd(v, x1, s13);
     }
     finishRow(s00, s01, s02, s03, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
     finishRow(s10, s11, s12, s13, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
-    finishRow(s20, s21, s22, s23, w, wo, ws, x, xo + 2 * xs, k, inner, y, yo + 2 * ys, accumulate);
-    finishRow(s30, s31, s32, s33, w, wo, ws, x, xo + 3 * xs, k, inner, y, yo + 3 * ys, accumulate);
   }
 
   private static void finishRow(
@@ -210,10 +196,13 @@ public final class Products {
       float[] y,
       int yo,
       boolean accumulate) {
-    put(y, yo, Lanes.sum(s0) + tail(w, wo, x, xo, from, to), accumulate);
-    put(y, yo + 1, Lanes.sum(s1) + tail(w, wo + ws, x, xo, from, to), accumulate);
-    put(y, yo + 2, Lanes.sum(s2) + tail(w, wo + 2 * ws, x, xo, from, to), accumulate);
-    put(y, yo + 3, Lanes.sum(s3) + tail(w, wo + 3 * ws, x, xo, from, to), accumulate);
+    Lanes.sums(s0, s1, s2, s3, y, yo, accumulate);
+    if (from < to) {
+      y[yo] += tail(w, wo, x, xo, from, to);
+      y[yo + 1] += tail(w, wo + ws, x, xo, from, to);
+      y[yo + 2] += tail(w, wo + 2 * ws, x, xo, from, to);
+      y[yo + 3] += tail(w, wo + 3 * ws, x, xo, from, to);
+    }
   }
 
   /**
@@ -251,13 +240,27 @@ public final class Products {
     FloatVector s3 = s0;
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
+      // No method around the loads: compiled by itself, it would lack what touch is for.
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
       long at = wo + (long) k * Float.BYTES;
-      s0 = load(w, at).fma(v, s0);
-      s1 = load(w, at + ws).fma(v, s1);
-      s2 = load(w, at + 2 * ws).fma(v, s2);
-      s3 = load(w, at + 3 * ws).fma(v, s3);
+      s0 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at, ByteOrder.LITTLE_ENDIAN), v, s0);
+      s1 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + ws, ByteOrder.LITTLE_ENDIAN), v, s1);
+      s2 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + 2 * ws, ByteOrder.LITTLE_ENDIAN),
+              v,
+              s2);
+      s3 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + 3 * ws, ByteOrder.LITTLE_ENDIAN),
+              v,
+              s3);
     }
+    MappedMemory.touch(w, wo);
     y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
     y[yo + 1] = Lanes.sum(s1) + tailInPlace(w, wo + ws, x, xo, k, inner);
     y[yo + 2] = Lanes.sum(s2) + tailInPlace(w, wo + 2 * ws, x, xo, k, inner);
@@ -268,19 +271,20 @@ public final class Products {
     FloatVector sum = FloatVector.zero(SPECIES);
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
-      sum = load(w, wo + (long) k * 4).fma(FloatVector.fromArray(SPECIES, x, xo + k), sum);
+      sum =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, wo + (long) k * 4, ByteOrder.LITTLE_ENDIAN),
+              FloatVector.fromArray(SPECIES, x, xo + k),
+              sum);
     }
+    MappedMemory.touch(w, wo);
     return Lanes.sum(sum) + tailInPlace(w, wo, x, xo, k, inner);
-  }
-
-  private static FloatVector load(MemorySegment w, long offset) {
-    return FloatVector.fromMemorySegment(SPECIES, w, offset, ByteOrder.LITTLE_ENDIAN);
   }
 
   private static float tailInPlace(MemorySegment w, long wo, float[] x, int xo, int from, int to) {
     float sum = 0;
     for (int k = from; k < to; k++) {
-      sum = Math.fma(w.get(Elements.F32, wo + (long) k * Float.BYTES), x[xo + k], sum);
+      sum = Fused.multiplyAdd(w.get(Elements.F32, wo + (long) k * Float.BYTES), x[xo + k], sum);
     }
     return sum;
   }
@@ -310,10 +314,10 @@ public final class Products {
       for (int j = 0; j < count; j++) {
         FloatVector factor = FloatVector.broadcast(SPECIES, p[pOffset + j]);
         int at = vOffset + j * dimension + d;
-        s0 = FloatVector.fromArray(SPECIES, v, at).fma(factor, s0);
-        s1 = FloatVector.fromArray(SPECIES, v, at + COUNT).fma(factor, s1);
-        s2 = FloatVector.fromArray(SPECIES, v, at + 2 * COUNT).fma(factor, s2);
-        s3 = FloatVector.fromArray(SPECIES, v, at + 3 * COUNT).fma(factor, s3);
+        s0 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at), factor, s0);
+        s1 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + COUNT), factor, s1);
+        s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + 2 * COUNT), factor, s2);
+        s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, v, at + 3 * COUNT), factor, s3);
       }
       s0.intoArray(y, yOffset + d);
       s1.intoArray(y, yOffset + d + COUNT);
@@ -323,7 +327,7 @@ public final class Products {
     for (; d < dimension; d++) {
       float sum = y[yOffset + d];
       for (int j = 0; j < count; j++) {
-        sum = Math.fma(v[vOffset + j * dimension + d], p[pOffset + j], sum);
+        sum = Fused.multiplyAdd(v[vOffset + j * dimension + d], p[pOffset + j], sum);
       }
       y[yOffset + d] = sum;
     }

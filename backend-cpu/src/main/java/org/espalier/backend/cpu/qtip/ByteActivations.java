@@ -3,6 +3,15 @@ package org.espalier.backend.cpu.qtip;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.function.IntUnaryOperator;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Activations rounded to small integers in the order in which {@link VbmiMultiplier} meets the
@@ -37,7 +46,40 @@ final class ByteActivations {
   private static final VarHandle INT =
       MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
+  // Adding 1.5·2²³ rounds to a whole number and leaves it in the low bits.
+  private static final float ROUND = 0x1.8p23f;
+  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+
+  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
+  private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
+  private static final int LANES = 16;
+
+  /** Where vectors hold the columns of a tile, they do the work; the results are the same. */
+  private static final boolean VECTORS = VectorShape.preferredShape().vectorBitSize() >= 512;
+
+  private static final VectorShuffle<Float> OTHER_OF_PAIR = shuffle(FLOATS, i -> i ^ 1);
+  private static final VectorShuffle<Float> OTHER_PAIR = shuffle(FLOATS, i -> i ^ 2);
+  private static final VectorShuffle<Integer> OTHER_OF_PAIR_INT = shuffle(INTS, i -> i ^ 1);
+  private static final VectorShuffle<Integer> OTHER_PAIR_INT = shuffle(INTS, i -> i ^ 2);
+  private static final VectorShuffle<Integer> TWO_BEFORE = shuffle(INTS, i -> i - 2 & 15);
+  private static final VectorShuffle<Integer> TO_LOWER = shuffle(INTS, i -> i + 8 & 15);
+  private static final VectorShuffle<Integer> TO_UPPER = TO_LOWER;
+
+  /** Excess and factors of the first pass, then of the second; the excess lies 8 lanes higher. */
+  private static final VectorShuffle<Integer> ORDER =
+      VectorShuffle.fromValues(INTS, 8, 0, 1, 2, 3, 12, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0);
+
+  private static final VectorMask<Integer> SECOND = VectorMask.fromLong(INTS, 0xCCCC);
+  private static final VectorMask<Integer> LOWER = VectorMask.fromLong(INTS, 0x00FF);
+  private static final VectorMask<Integer> UPPER = VectorMask.fromLong(INTS, 0xFF00);
+  private static final VectorMask<Byte> WRITTEN =
+      VectorMask.fromLong(ByteVector.SPECIES_512, (1L << TILE_BYTES) - 1);
+
   private ByteActivations() {}
+
+  private static <E> VectorShuffle<E> shuffle(VectorSpecies<E> species, IntUnaryOperator from) {
+    return VectorShuffle.fromOp(species, from);
+  }
 
   /** How many scales a row has. */
   static int groups(int columns) {
@@ -65,14 +107,22 @@ final class ByteActivations {
       int bytesOffset,
       float[] scales,
       int scalesOffset) {
-    for (int from = 0; from < columns; from += GROUP) {
+    int from = 0;
+    for (; VECTORS && from + GROUP <= columns; from += GROUP) {
+      float perUnit =
+          integersPerUnit(longestQuad(x, xOffset + from), x, xOffset + from, GROUP, longest);
+      scales[scalesOffset + from / GROUP] = 1 / perUnit;
+      round(x, xOffset + from, perUnit, bytes, bytesOffset + from / QtipCore.TILE * TILE_BYTES);
+    }
+    for (; from < columns; from += GROUP) {
       int count = Math.min(GROUP, columns - from);
-      double perUnit = integersPerUnit(x, xOffset + from, count, longest);
-      scales[scalesOffset + from / GROUP] = (float) (1 / perUnit);
+      float perUnit =
+          integersPerUnit(longestQuad(x, xOffset + from, count), x, xOffset + from, count, longest);
+      scales[scalesOffset + from / GROUP] = 1 / perUnit;
       for (int column = 0; column < count; column += QtipCore.TILE) {
         int to = bytesOffset + (from + column) / QtipCore.TILE * TILE_BYTES;
-        quantizePass(x, xOffset + from + column, perUnit, bytes, to);
-        quantizePass(x, xOffset + from + column + 4, perUnit, bytes, to + PASS_BYTES);
+        roundPass(x, xOffset + from + column, perUnit, bytes, to);
+        roundPass(x, xOffset + from + column + 4, perUnit, bytes, to + PASS_BYTES);
       }
     }
   }
@@ -81,24 +131,77 @@ final class ByteActivations {
    * The largest factor with which no sum of two pairs of products can leave the range of a short;
    * NaN where an activation is not finite, so that all that comes of it is NaN too.
    */
-  private static double integersPerUnit(float[] x, int offset, int count, double longest) {
-    double largest = 0;
-    for (int i = offset; i < offset + count; i += 4) {
-      largest = Math.max(largest, length(x[i], x[i + 1]) + length(x[i + 2], x[i + 3]));
-    }
+  private static float integersPerUnit(
+      float longestQuad, float[] x, int offset, int count, double longest) {
+    // Outside these bounds squares do not fit a float.
+    boolean fits = longestQuad > 1e-15f && longestQuad < 1e18f;
+    double largest = fits ? longestQuad : longestQuadOfAnySize(x, offset, count);
     if (largest == 0) {
       return 1;
     }
-    // Rounding lengthens a pair by at most √½.
-    double limit = 32767 / longest - 2 * 0.7072;
-    return largest <= Double.MAX_VALUE ? limit / largest : Double.NaN;
+    // Rounding lengthens a pair by at most √½, and the lengths themselves were rounded.
+    double limit = (32767 / longest - 2 * 0.7072) * (1 - 1e-6);
+    return largest <= Double.MAX_VALUE ? (float) Math.min(limit / largest, 1e36) : Float.NaN;
   }
 
-  private static double length(double a, double b) {
-    return Math.sqrt(a * a + b * b);
+  private static double longestQuadOfAnySize(float[] x, int offset, int count) {
+    double largest = 0;
+    for (int i = offset; i < offset + count; i += 4) {
+      largest = Math.max(largest, Math.hypot(x[i], x[i + 1]) + Math.hypot(x[i + 2], x[i + 3]));
+    }
+    return largest;
   }
 
-  private static void quantizePass(float[] x, int at, double perUnit, byte[] bytes, int to) {
+  /** The largest sum of the lengths of two neighbouring pairs; NaN if any value is. */
+  private static float longestQuad(float[] x, int offset, int count) {
+    float largest = 0;
+    for (int i = offset; i < offset + count; i += 4) {
+      largest = Math.max(largest, length(x[i], x[i + 1]) + length(x[i + 2], x[i + 3]));
+    }
+    return largest;
+  }
+
+  private static float length(float a, float b) {
+    return (float) Math.sqrt(a * a + b * b);
+  }
+
+  /** The same for a whole group, to the last bit. */
+  private static float longestQuad(float[] x, int offset) {
+    FloatVector largest = FloatVector.zero(FLOATS);
+    for (int i = offset; i < offset + GROUP; i += LANES) {
+      FloatVector v = FloatVector.fromArray(FLOATS, x, i);
+      FloatVector squares = v.mul(v);
+      FloatVector lengths = squares.add(squares.rearrange(OTHER_OF_PAIR)).sqrt();
+      largest = largest.max(lengths.add(lengths.rearrange(OTHER_PAIR)));
+    }
+    return largest.reduceLanes(VectorOperators.MAX);
+  }
+
+  private static void round(float[] x, int offset, float perUnit, byte[] bytes, int to) {
+    for (int tile = 0; tile < GROUP_TILES; tile++) {
+      IntVector q =
+          FloatVector.fromArray(FLOATS, x, offset + tile * LANES)
+              .mul(perUnit)
+              .add(ROUND)
+              .reinterpretAsInts()
+              .sub(ROUND_BITS);
+      IntVector twoSums = q.add(q.rearrange(OTHER_OF_PAIR_INT));
+      IntVector excess = twoSums.add(twoSums.rearrange(OTHER_PAIR_INT)).mul(-128);
+      IntVector factors = q.sub(q.rearrange(TWO_BEFORE).lanewise(VectorOperators.LSHL, 8), SECOND);
+      halves(factors)
+          .blend(halves(excess.add(32768, LOWER)).rearrange(TO_UPPER), UPPER)
+          .rearrange(ORDER)
+          .reinterpretAsBytes()
+          .intoArray(bytes, to + tile * TILE_BYTES, WRITTEN);
+    }
+  }
+
+  /** Lane i in the low half and lane i + 8 in the high half of lane i, for the first eight. */
+  private static IntVector halves(IntVector v) {
+    return v.and(0xFFFF).or(v.rearrange(TO_LOWER).lanewise(VectorOperators.LSHL, 16));
+  }
+
+  private static void roundPass(float[] x, int at, float perUnit, byte[] bytes, int to) {
     int a0 = round(x[at] * perUnit);
     int a1 = round(x[at + 1] * perUnit);
     int a2 = round(x[at + 2] * perUnit);
@@ -114,9 +217,9 @@ final class ByteActivations {
     INT.set(bytes, to + 16, halves(a3 - 256 * a1, b3 - 256 * b1));
   }
 
-  /** To the nearest integer, for magnitudes below 2^31. */
-  private static int round(double value) {
-    return (int) Double.doubleToRawLongBits(value + 0x1.8p52);
+  /** To the nearest integer, for magnitudes below 2^22. */
+  private static int round(float value) {
+    return Float.floatToRawIntBits(value + ROUND) - ROUND_BITS;
   }
 
   private static int halves(int low, int high) {

@@ -4,6 +4,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import org.espalier.backend.cpu.numeric.Fused;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;

@@ -3,6 +3,7 @@ package org.espalier.backend.cpu.qtip;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import org.espalier.backend.cpu.numeric.Fused;
 
 /** One product at a time. */
 final class ScalarPanelMultiplier implements PanelMultiplier {

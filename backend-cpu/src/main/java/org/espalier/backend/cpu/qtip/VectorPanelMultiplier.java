@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorSpecies;
+import org.espalier.backend.cpu.numeric.Fused;
 
 /**
  * Two vectors of weights meet the activations of eight rows, whose sums stay in registers. Narrow

@@ -1,5 +1,6 @@
 package org.espalier.backend.cpu.stage;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.espalier.api.model.ActivationSite;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AttentionStage implements CompiledStage {
   /** Query rows that share one reading of keys and values. */
-  private static final int QUERY_BLOCK = 16;
+  private static final int QUERY_BLOCK = 32;
 
   /** Positions whose keys or values are converted at a time; divides the cache's page. */
   private static final int KEY_BLOCK = 64;
@@ -239,40 +240,30 @@ final class AttentionStage implements CompiledStage {
     int queryStride = projections[QUERY].outputs();
     KeyValueCache cache = pass.sequence(first).cache(index);
 
-    int scoresAt = KEY_BLOCK * d;
+    // Queries and sums lie close together here: in the long rows of the stage they would all fall
+    // into the same few sets of the first cache.
+    int queriesAt = KEY_BLOCK * d;
+    int mixedAt = queriesAt + QUERY_BLOCK * d;
+    int scoresAt = mixedAt + QUERY_BLOCK * d;
     int maximaAt = scoresAt + QUERY_BLOCK * KEY_BLOCK;
     int sumsAt = maximaAt + QUERY_BLOCK;
     float[] m = pass.scratch(worker).floats(sumsAt + QUERY_BLOCK);
-    float[] out = memory.mixed;
     for (int r = 0; r < rows; r++) {
-      m[maximaAt + r] = Float.NEGATIVE_INFINITY;
-      m[sumsAt + r] = 0;
       int at = (first + r) * queryStride + head * d;
-      java.util.Arrays.fill(out, at, at + d, 0);
+      System.arraycopy(memory.projected[QUERY], at, m, queriesAt + r * d, d);
     }
+    Arrays.fill(m, mixedAt, mixedAt + rows * d, 0);
+    Arrays.fill(m, maximaAt, maximaAt + rows, Float.NEGATIVE_INFINITY);
+    Arrays.fill(m, sumsAt, sumsAt + rows, 0);
     int last = pass.positions[first + rows - 1];
     for (int start = 0; start <= last; start += KEY_BLOCK) {
       int count = Math.min(KEY_BLOCK, last + 1 - start);
       cache.readKeys(kvHead, start, count, m, 0);
-      Products.multiply(
-          m,
-          0,
-          d,
-          count,
-          d,
-          memory.projected[QUERY],
-          first * queryStride + head * d,
-          queryStride,
-          rows,
-          m,
-          scoresAt,
-          KEY_BLOCK,
-          false);
+      Products.multiply(m, 0, d, count, d, m, queriesAt, d, rows, m, scoresAt, KEY_BLOCK, false);
       cache.readValues(kvHead, start, count, m, 0);
       for (int r = 0; r < rows; r++) {
         int visible = Math.min(count, pass.positions[first + r] + 1 - start);
         if (visible > 0) {
-          int at = (first + r) * queryStride + head * d;
           int scores = scoresAt + r * KEY_BLOCK;
           float before = m[maximaAt + r];
           float maximum = Math.max(before, Elementwise.maximum(m, scores, visible));
@@ -280,16 +271,17 @@ final class AttentionStage implements CompiledStage {
           if (maximum != before) {
             float shrink = (float) Math.exp(before - maximum);
             m[sumsAt + r] *= shrink;
-            Elementwise.scale(out, at, shrink, d);
+            Elementwise.scale(m, mixedAt + r * d, shrink, d);
           }
           m[maximaAt + r] = maximum;
           m[sumsAt + r] += sum;
-          Products.addWeighted(m, 0, d, m, scores, visible, out, at);
+          Products.addWeighted(m, 0, d, m, scores, visible, m, mixedAt + r * d);
         }
       }
     }
     for (int r = 0; r < rows; r++) {
-      Elementwise.scale(out, (first + r) * queryStride + head * d, 1 / m[sumsAt + r], d);
+      Elementwise.scale(m, mixedAt + r * d, 1 / m[sumsAt + r], d);
+      System.arraycopy(m, mixedAt + r * d, memory.mixed, (first + r) * queryStride + head * d, d);
     }
   }
 

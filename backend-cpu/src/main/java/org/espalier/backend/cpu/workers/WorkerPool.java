@@ -8,7 +8,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * A fixed set of threads that run the phases of a forward pass. A token takes some hundred phases
  * of 10 to 300 µs, so handing out work must cost about one microsecond: idle workers spin for a
- * while before they park, and a phase is published by one volatile write.
+ * while before they park.
+ *
+ * <p>Each worker has a range of neighbouring pieces, which it does in order, because neighbouring
+ * pieces read neighbouring memory; one that has finished takes pieces from the ends of the others'
+ * ranges.
  *
  * <p>The thread that calls {@link #run} is worker 0. One phase runs at a time.
  */
@@ -29,40 +33,50 @@ public final class WorkerPool implements AutoCloseable {
   /** Most pieces of one phase: {@value}. */
   public static final int MAXIMUM_COUNT = (1 << 20) - 1;
 
-  private static final int SPINS_BEFORE_YIELD = 2_000;
-  private static final int SPINS_BEFORE_PARK = 20_000;
+  /** Some 30 µs of spinning, which bridges the gaps between the phases of a token. */
+  private static final int SPINS_BEFORE_YIELD = 1_000;
 
-  private static final VarHandle TICKET;
+  /** Then the processor is offered to others for some 100 µs, and then left. */
+  private static final int SPINS_BEFORE_PARK = SPINS_BEFORE_YIELD + 200;
+
   private static final VarHandle REMAINING;
+  private static final VarHandle RANGE;
 
   static {
     try {
       MethodHandles.Lookup lookup = MethodHandles.lookup();
-      TICKET = lookup.findVarHandle(WorkerPool.class, "ticket", long.class);
       REMAINING = lookup.findVarHandle(WorkerPool.class, "remaining", int.class);
+      RANGE = MethodHandles.arrayElementVarHandle(long[].class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
+  /** Longs from one worker's range to the next: two cache lines, as CPUs fetch them in pairs. */
+  private static final int STRIDE = 16;
+
   private final Thread[] threads;
   private final Parking[] parkings;
+  private final Parking callerParking = new Parking();
   private volatile boolean closed;
 
   /**
-   * Epoch (24 bits), count (20) and next index (20) in one word, so that a worker that wakes late
-   * can never claim a piece of a phase that is over: its compare-and-set fails.
+   * A range for each worker: epoch (24 bits), next piece (20) and end (20) in one word, so that a
+   * worker that wakes late can never claim a piece of a phase that is over: its compare-and-set
+   * fails.
    */
-  @SuppressWarnings("unused") // through TICKET
-  private volatile long ticket;
+  private final long[] ranges;
+
+  private int epoch;
 
   @SuppressWarnings("unused") // through REMAINING
   private volatile int remaining;
 
   private @Nullable Task task;
+  private @Nullable Thread caller;
   private volatile @Nullable Throwable failure;
 
-  /** Whether a worker sleeps; padded by being an object of its own. */
+  /** Whether a thread sleeps; padded by being an object of its own. */
   private static final class Parking {
     volatile boolean parked;
   }
@@ -78,6 +92,7 @@ public final class WorkerPool implements AutoCloseable {
     }
     threads = new Thread[size - 1];
     parkings = new Parking[size - 1];
+    ranges = new long[(size + 1) * STRIDE];
     for (int i = 0; i < threads.length; i++) {
       int worker = i + 1;
       Parking parking = new Parking();
@@ -114,21 +129,9 @@ public final class WorkerPool implements AutoCloseable {
     if (count > MAXIMUM_COUNT) {
       throw new IllegalArgumentException("too many pieces: " + count);
     }
-    task = phase;
-    REMAINING.setVolatile(this, count);
-    long epoch = ((long) TICKET.getVolatile(this) >>> 40) + 1;
-    TICKET.setVolatile(this, epoch << 40 | (long) count << 20);
-    for (int i = 0; i < threads.length; i++) {
-      if (parkings[i].parked) {
-        LockSupport.unpark(threads[i]);
-      }
-    }
-    while (runOne(0)) {
-      // as long as there are pieces
-    }
-    for (int spins = 0; (int) REMAINING.getVolatile(this) > 0; spins++) {
-      pause(spins);
-    }
+    publish(count, phase);
+    work(0);
+    await();
     Throwable failed = failure;
     if (failed != null) {
       failure = null;
@@ -140,46 +143,130 @@ public final class WorkerPool implements AutoCloseable {
     }
   }
 
-  /** Claims and runs one piece; false when there is none. */
-  private boolean runOne(int worker) {
-    while (true) {
-      long now = (long) TICKET.getVolatile(this);
-      int count = (int) (now >>> 20) & MAXIMUM_COUNT;
-      int next = (int) now & MAXIMUM_COUNT;
-      if (next >= count) {
-        return false;
+  private void publish(int count, Task phase) {
+    task = phase;
+    caller = Thread.currentThread();
+    REMAINING.setVolatile(this, count);
+    epoch++;
+    int size = size();
+    for (int worker = size - 1; worker >= 0; worker--) {
+      long from = (long) count * worker / size;
+      long to = (long) count * (worker + 1) / size;
+      RANGE.setVolatile(ranges, slot(worker), (long) epoch << 40 | from << 20 | to);
+    }
+    for (int i = 0; i < threads.length; i++) {
+      if (parkings[i].parked) {
+        LockSupport.unpark(threads[i]);
       }
-      if (TICKET.compareAndSet(this, now, now + 1)) {
-        // The phase cannot end before this piece does, so the field still belongs to it.
-        Task current = task;
-        try {
-          if (current != null) {
-            current.run(next, worker);
-          }
-        } catch (Throwable e) {
-          if (failure == null) {
-            failure = e;
-          }
-        } finally {
-          REMAINING.getAndAdd(this, -1);
+    }
+  }
+
+  /** Waits until the others have finished what they claimed. */
+  private void await() {
+    for (int spins = 0; (int) REMAINING.getVolatile(this) > 0; spins++) {
+      if (spins < SPINS_BEFORE_PARK) {
+        pause(spins);
+      } else {
+        callerParking.parked = true;
+        // Whoever finishes after this check sees the flag.
+        if ((int) REMAINING.getVolatile(this) > 0) {
+          LockSupport.park(this);
         }
-        return true;
+        callerParking.parked = false;
+      }
+    }
+  }
+
+  private static int slot(int worker) {
+    return (worker + 1) * STRIDE;
+  }
+
+  /** Does all pieces that are to be had. */
+  private void work(int worker) {
+    boolean done = false;
+    while (!done) {
+      done = drain(worker);
+    }
+  }
+
+  /**
+   * Does pieces: one's own from the front, then others' from the back. A fault in mapped memory may
+   * be told a moment after the piece that met it, outside of it; pieces count as soon as they are
+   * claimed, so that none is waited for in vain.
+   *
+   * @return false if a fault came between, and pieces may be left
+   */
+  private boolean drain(int worker) {
+    int claimed = 0;
+    try {
+      for (int i = 0; i < size(); i++) {
+        int owner = (worker + i) % size();
+        for (int piece = claim(owner, i == 0); piece >= 0; piece = claim(owner, i == 0)) {
+          claimed++;
+          perform(piece, worker);
+        }
+      }
+      return true;
+    } catch (InternalError e) {
+      if (failure == null) {
+        failure = e;
+      }
+      return false;
+    } finally {
+      if (claimed > 0
+          && (int) REMAINING.getAndAdd(this, -claimed) == claimed
+          && callerParking.parked) {
+        LockSupport.unpark(caller);
+      }
+    }
+  }
+
+  /** The first or the last piece of a range, or −1 if nothing is left. */
+  private int claim(int worker, boolean first) {
+    int slot = slot(worker);
+    while (true) {
+      long now = (long) RANGE.getVolatile(ranges, slot);
+      int next = (int) (now >>> 20) & MAXIMUM_COUNT;
+      int end = (int) now & MAXIMUM_COUNT;
+      if (next >= end) {
+        return -1;
+      }
+      if (RANGE.compareAndSet(ranges, slot, now, first ? now + (1 << 20) : now - 1)) {
+        return first ? next : end - 1;
+      }
+    }
+  }
+
+  private void perform(int piece, int worker) {
+    // The phase cannot end before this piece is counted, so the field still belongs to it.
+    Task current = task;
+    try {
+      if (current != null) {
+        current.run(piece, worker);
+      }
+    } catch (Throwable e) {
+      if (failure == null) {
+        failure = e;
       }
     }
   }
 
   private void serve(int worker, Parking parking) {
+    int slot = slot(worker);
+    long seen = 0;
     int spins = 0;
     while (!closed) {
-      if (runOne(worker)) {
+      long epochNow = (long) RANGE.getVolatile(ranges, slot) >>> 40;
+      if (epochNow != seen) {
+        seen = epochNow;
+        work(worker);
         spins = 0;
       } else if (spins++ < SPINS_BEFORE_PARK) {
         pause(spins);
       } else {
-        long seen = (long) TICKET.getVolatile(this);
         parking.parked = true;
-        // Whoever publishes after this check sees the flag; whoever did before changed the ticket.
-        if (seen == (long) TICKET.getVolatile(this) && !closed) {
+        // Whoever publishes after this check sees the flag; whoever did before changed the epoch.
+        if (seen == (long) RANGE.getVolatile(ranges, slot) >>> 40 && !closed) {
           LockSupport.park(this);
         }
         parking.parked = false;

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class RoundedKernelsTest {
   private static final int OUTPUTS = 4096 + 37;
-  private static final int INPUTS = 38;
+  private static final int INPUTS = 192;
 
   private final Random random = new Random(3);
   private final float[] weights = gaussian(OUTPUTS * INPUTS);
@@ -55,7 +55,7 @@ class RoundedKernelsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 5})
+  @ValueSource(ints = {1, 2, 5, 8})
   void multipliesByRoundedWeights(int rows) {
     CpuKernel kernel =
         new RoundedKernels().offer(linear(OUTPUTS), Precision.FAST).orElseThrow(Unsupported::new);
@@ -71,16 +71,37 @@ class RoundedKernelsTest {
       int to = Math.min(OUTPUTS, from + 3 * block);
       kernel.multiply(0, from, to, input, 0, rows, y, 0, OUTPUTS, scratch);
     }
+    float[] alone = new float[OUTPUTS];
     for (int row = 0; row < rows; row++) {
+      kernel.multiply(0, 0, OUTPUTS, input, row, 1, alone, 0, OUTPUTS, scratch);
+      double errors = 0;
+      double squares = 0;
       for (int o = 0; o < OUTPUTS; o++) {
-        double sum = 0;
+        double rounded = 0;
+        double exact = 0;
         for (int k = 0; k < INPUTS; k++) {
-          short bits = Elements.toBrain(weights[o * INPUTS + k]);
-          sum += (double) Float.intBitsToFloat(bits << 16) * x[row * INPUTS + k];
+          float value = x[row * INPUTS + k];
+          rounded += rounded(o * INPUTS + k) * value;
+          exact += (double) weights[o * INPUTS + k] * value;
         }
-        assertEquals(sum, y[row * OUTPUTS + o], 1e-4);
+        float result = y[row * OUTPUTS + o];
+        assertEquals(rounded, result, 1e-4);
+        assertEquals(alone[o], result, 0f);
+        errors += (exact - result) * (exact - result);
+        squares += exact * exact;
       }
+      assertEquals(0, Math.sqrt(errors / squares), 0.008);
     }
+  }
+
+  /** A weight as a byte times its scale: the largest of 64 neighbours is 127. */
+  private double rounded(int index) {
+    int block = index / ByteWeights.COLUMNS * ByteWeights.COLUMNS;
+    float largest = 0;
+    for (int i = block; i < block + ByteWeights.COLUMNS; i++) {
+      largest = Math.max(largest, Math.abs(weights[i]));
+    }
+    return Math.rint(weights[index] * (127 / largest)) * (largest / 127);
   }
 
   @Test

@@ -13,7 +13,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runs the program as its user would: java -p, and nothing else. */
+/**
+ * Runs the program as its user would: the module path, and leave for the CUDA backend to look for
+ * its driver.
+ */
 class TalesTest {
   @TempDir private Path folder;
 
@@ -22,6 +25,7 @@ class TalesTest {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=org.espalier.backend.cuda,jcuda",
                 "-p",
                 System.getProperty("espalier.modules"),
                 "-m",

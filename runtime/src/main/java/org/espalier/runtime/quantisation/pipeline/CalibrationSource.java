@@ -68,14 +68,4 @@ record CalibrationSource(
     }
     return new CalibrationSource(description, tokens, saved);
   }
-
-  /** A number of the description, as whoever saved it wrote it; 0 when it is none. */
-  long number(String name) {
-    String value = description.getOrDefault(name, "0");
-    return value.matches("[0-9]{1,18}") ? Long.parseLong(value) : 0;
-  }
-
-  String text(String name) {
-    return description.getOrDefault(name, "");
-  }
 }

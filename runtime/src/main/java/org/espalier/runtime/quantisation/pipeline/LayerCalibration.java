@@ -33,16 +33,18 @@ final class LayerCalibration {
   private final LayerPasses passes;
   private final Optional<QuantizedLayers> quantized;
   private final int width;
-  private final int layers;
+  private final int last;
 
   /**
    * Prepares the passes.
    *
+   * @param last layer that is needed
    * @param quantized the layers that rows pass once they are finished; empty: the original ones
    */
   LayerCalibration(
       Path model,
       ModelSource source,
+      int last,
       QuantizationTools tools,
       CalibrationTokens tokens,
       WorkFolder work,
@@ -57,7 +59,7 @@ final class LayerCalibration {
     this.workers = workers;
     this.listener = listener;
     this.width = source.plan().width();
-    this.layers = source.layers();
+    this.last = last;
     this.passes =
         new LayerPasses(
             tools.providers().backends(),
@@ -99,7 +101,9 @@ final class LayerCalibration {
       }
     }
     for (; from < layer; from++) {
-      run(from, quantized, true, Observer.NONE, "passing layer " + from);
+      try (ModelSource source = ModelSource.open(model, tools.providers())) {
+        run(source, from, quantized, true, Observer.NONE, "passing layer " + from);
+      }
       before(from).delete();
     }
   }
@@ -109,22 +113,28 @@ final class LayerCalibration {
    * before the next one.
    */
   Map<ActivationSite, Hessian> hessians(
-      int layer, Map<ActivationSite, Integer> widths, boolean gated) {
+      ModelSource source, int layer, Map<ActivationSite, Integer> widths, boolean gated) {
     SecondMoments moments = new SecondMoments(widths, gated, tools.algebra(), workers);
-    run(layer, Optional.empty(), quantized.isEmpty(), moments, "calibrating layer " + layer);
+    run(
+        source,
+        layer,
+        Optional.empty(),
+        quantized.isEmpty(),
+        moments,
+        "calibrating layer " + layer);
     return moments.means();
   }
 
   private void run(
+      ModelSource source,
       int layer,
       Optional<QuantizedLayers> substitute,
       boolean leavesRows,
       Observer observer,
       String stage) {
     ResidualRows next = before(layer + 1);
-    boolean wanted = leavesRows && layer + 1 < layers && !next.exists();
-    try (ModelSource source = ModelSource.open(model, tools.providers());
-        ResidualRows.Reader reader = before(layer).read();
+    boolean wanted = leavesRows && layer < last && !next.exists();
+    try (ResidualRows.Reader reader = before(layer).read();
         ResidualRows.Writer writer = next.write()) {
       passes.run(
           substitute
@@ -142,7 +152,7 @@ final class LayerCalibration {
 
   /** Drops the rows before a layer that is finished, unless they have yet to pass it. */
   void leave(int layer) {
-    if (quantized.isEmpty() || layer == layers - 1) {
+    if (quantized.isEmpty() || layer == last) {
       before(layer).delete();
     }
   }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
@@ -41,7 +42,7 @@ final class ModelFile {
 
   private final ModelSource source;
   private final Codec codec;
-  private final WorkFolder work;
+  private final Results results;
   private final QuantizationOptions options;
   private final QuantizationListener listener;
   private final int vocabulary;
@@ -58,7 +59,7 @@ final class ModelFile {
   ModelFile(
       ModelSource source,
       Codec codec,
-      WorkFolder work,
+      Results results,
       QuantizationOptions options,
       int vocabulary,
       TunedValues tuned,
@@ -66,7 +67,7 @@ final class ModelFile {
     this.tuned = tuned;
     this.source = source;
     this.codec = codec;
-    this.work = work;
+    this.results = results;
     this.options = options;
     this.vocabulary = vocabulary;
     this.listener = listener;
@@ -131,7 +132,8 @@ final class ModelFile {
   }
 
   private UnitFile.Result result(Operator.Unit unit) {
-    return work.result(unit)
+    return results
+        .result(unit)
         .orElseThrow(() ->
             new DeviceFailure(
                 "the result of %s has been lost: --resume makes it again".formatted(unit.name())));
@@ -180,11 +182,22 @@ final class ModelFile {
           for (int expert = 0; expert < shape.experts(); expert++) {
             for (int i = 0; i < rows; i++) {
               row(matrix, expert, i, values);
+              requireFinite(matrix.stem(), i, values);
               encoder.encode(values, row);
               sink.append(row);
             }
           }
         });
+  }
+
+  private static void requireFinite(String stem, int row, float[] values) {
+    for (int column = 0; column < values.length; column++) {
+      if (!Float.isFinite(values[column])) {
+        throw new MalformedModel(
+            "a weight of %s.weight is %s (row %d, column %d): the checkpoint may be damaged; quantised matrices are kept"
+                .formatted(stem, values[column], row, column));
+      }
+    }
   }
 
   private void row(Weights.Matrix matrix, int expert, int row, float[] target) {

@@ -21,6 +21,7 @@ import org.espalier.runtime.quantisation.calibration.HessianPolicy;
  * @param restart whether to throw such work away
  * @param hessians a folder of saved Hessians: read if it is complete, else filled
  * @param threads at least 1
+ * @param shard the matrices to quantise, without making a file; all where empty
  */
 public record QuantizationOptions(
     long seed,
@@ -34,4 +35,5 @@ public record QuantizationOptions(
     boolean resume,
     boolean restart,
     Optional<Path> hessians,
-    int threads) {}
+    int threads,
+    Optional<Shard> shard) {}
