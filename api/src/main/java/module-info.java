@@ -9,10 +9,12 @@
  * plan (or a slice of it) into an executable, whose sessions turn token ids into logits.
  */
 module org.espalier.api {
+  requires transitive jdk.jfr;
   requires static transitive org.jspecify;
 
   exports org.espalier.api;
   exports org.espalier.api.backend;
+  exports org.espalier.api.event;
   exports org.espalier.api.codec;
   exports org.espalier.api.format;
   exports org.espalier.api.linear;

@@ -10,8 +10,10 @@ module org.espalier.launcher {
   requires jdk.unsupported; // signals
   requires java.logging;
   requires org.espalier.api;
+  requires org.espalier.server;
   requires transitive org.espalier.runtime;
   requires org.espalier.datasets;
+  requires org.espalier.downloads;
   requires static org.jspecify;
   requires tools.jackson.jr.ob;
 

@@ -24,7 +24,9 @@ public final class Product {
           "backend-cuda",
           "backend-offload",
           "runtime",
+          "server",
           "datasets",
+          "downloads",
           "testkit",
           "launcher");
 
@@ -58,6 +60,19 @@ public final class Product {
             entries().filter(entry -> entry.getFileName().toString().startsWith("jspecify-")))
         .map(Path::toString)
         .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  /** What testkit requires, without itself and api. */
+  public static List<Path> jarsOfTestkit() {
+    return List.of(
+            "junit-jupiter-api-", "junit-platform-commons-", "opentest4j-", "apiguardian-api-")
+        .stream()
+        .map(name ->
+            entries()
+                .filter(entry -> entry.getFileName().toString().startsWith(name))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError(name + " is on no path")))
+        .toList();
   }
 
   private static Stream<Path> entries() {

@@ -3,12 +3,13 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertPlacement;
+import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
@@ -16,6 +17,7 @@ import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.runtime.event.KernelChoice;
 import org.espalier.runtime.loading.Architectures;
 import org.espalier.runtime.loading.Backends;
 import org.espalier.runtime.loading.CompiledPlan;
@@ -91,8 +93,18 @@ public final class Model implements AutoCloseable {
                   options.backend(),
                   plan,
                   new CompileOptions(
-                      options.precision(), batch, OptionalLong.empty(), options.observer()));
+                      options.precision(),
+                      batch,
+                      options.memoryLimit(),
+                      options.observer(),
+                      options.contextLength(),
+                      artifact::find,
+                      ExpertStore.NONE,
+                      ExpertPlacement.UNDECIDED),
+                  notices);
+      compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
+      KernelChoice.report(compiled.executable().bindings());
       return new Model(
           artifact,
           plan,

@@ -2,6 +2,8 @@ package org.espalier.runtime;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.Observer;
@@ -20,6 +22,8 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
  * @param overrides metadata that replace the file's
  * @param settings for the backend, by name
  * @param observer told about activations and routing as they pass; {@link Observer#NONE} for none
+ * @param contextLength positions that sessions will hold, where that is known beforehand; matters
+ *     to backends that divide scarce memory
  */
 public record ModelOptions(
     Optional<BackendId> backend,
@@ -29,7 +33,8 @@ public record ModelOptions(
     TokenizerCompatibility compatibility,
     Map<String, MetadataValue> overrides,
     Map<String, String> settings,
-    Observer observer) {
+    Observer observer,
+    OptionalInt contextLength) {
   /** Refuses fewer than one thread, or than one position per pass. */
   public ModelOptions {
     overrides = Map.copyOf(overrides);
@@ -40,6 +45,23 @@ public record ModelOptions(
     if (batch < 1) {
       throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
     }
+  }
+
+  /**
+   * Bytes that weights, caches and working memory may take together: the setting {@code
+   * memory-limit}.
+   *
+   * @throws InvalidRequest when that is no number of bytes
+   */
+  public OptionalLong memoryLimit() {
+    String limit = settings.get("memory-limit");
+    if (limit == null) {
+      return OptionalLong.empty();
+    }
+    if (!limit.matches("[1-9]\\d{0,17}")) {
+      throw new InvalidRequest("a memory limit is a number of bytes, not '%s'".formatted(limit));
+    }
+    return OptionalLong.of(Long.parseLong(limit));
   }
 
   /** Without an observer. */
@@ -54,10 +76,54 @@ public record ModelOptions(
     this(backend, precision, threads, batch, compatibility, overrides, settings, Observer.NONE);
   }
 
+  /** Without a context length known beforehand. */
+  public ModelOptions(
+      Optional<BackendId> backend,
+      Precision precision,
+      int threads,
+      int batch,
+      TokenizerCompatibility compatibility,
+      Map<String, MetadataValue> overrides,
+      Map<String, String> settings,
+      Observer observer) {
+    this(
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        OptionalInt.empty());
+  }
+
+  /** This, for sessions of so many positions; 0 means the model's own context. */
+  public ModelOptions forContext(int positions) {
+    return new ModelOptions(
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        positions > 0 ? OptionalInt.of(positions) : OptionalInt.empty());
+  }
+
   /** The same with an observer. */
   public ModelOptions observedBy(Observer newObserver) {
     return new ModelOptions(
-        backend, precision, threads, batch, compatibility, overrides, settings, newObserver);
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        newObserver,
+        contextLength);
   }
 
   /** The best backend, fast arithmetic, passes of 512 tokens, nothing overridden. */
@@ -82,24 +148,49 @@ public record ModelOptions(
         compatibility,
         overrides,
         settings,
-        observer);
+        observer,
+        contextLength);
   }
 
   /** This, but with other metadata in place of the file's. */
   public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
     return new ModelOptions(
-        backend, precision, threads, batch, compatibility, entries, settings, observer);
+        backend,
+        precision,
+        threads,
+        batch,
+        compatibility,
+        entries,
+        settings,
+        observer,
+        contextLength);
   }
 
   /** This, but with other arithmetic. */
   public ModelOptions withPrecision(Precision other) {
     return new ModelOptions(
-        backend, other, threads, batch, compatibility, overrides, settings, observer);
+        backend,
+        other,
+        threads,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        contextLength);
   }
 
   /** This, but with so many workers. */
   public ModelOptions withThreads(int count) {
     return new ModelOptions(
-        backend, precision, count, batch, compatibility, overrides, settings, observer);
+        backend,
+        precision,
+        count,
+        batch,
+        compatibility,
+        overrides,
+        settings,
+        observer,
+        contextLength);
   }
 }

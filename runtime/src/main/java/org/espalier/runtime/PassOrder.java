@@ -2,12 +2,14 @@ package org.espalier.runtime;
 
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
@@ -37,6 +39,16 @@ final class PassOrder implements Executable {
   @Override
   public List<Binding> bindings() {
     return executable.bindings();
+  }
+
+  @Override
+  public Optional<ExpertTraffic> traffic() {
+    return executable.traffic();
+  }
+
+  @Override
+  public List<String> notices() {
+    return executable.notices();
   }
 
   @Override

@@ -12,6 +12,14 @@ public interface Backend extends AutoCloseable {
   /** The machine in words, for people: {@code "AVX-512, 4 threads"}. */
   String device();
 
+  /**
+   * Whether it honours {@link CompileOptions#experts()}: a backend that does not know of lent
+   * experts would take places for experts, so nobody may ask it to.
+   */
+  default boolean borrowsExperts() {
+    return false;
+  }
+
   /** What the plan would need here, before anything is loaded. */
   Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session);
 

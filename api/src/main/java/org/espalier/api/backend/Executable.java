@@ -1,6 +1,7 @@
 package org.espalier.api.backend;
 
 import java.util.List;
+import java.util.Optional;
 import org.espalier.api.model.ModelPlan;
 
 /**
@@ -26,6 +27,16 @@ public interface Executable extends AutoCloseable {
    * @return one result per step, in order
    */
   List<Rows> forward(List<Step> steps);
+
+  /** How experts fare, where they are moved about. */
+  default Optional<ExpertTraffic> traffic() {
+    return Optional.empty();
+  }
+
+  /** Sentences about how it was compiled that a user should read once. */
+  default List<String> notices() {
+    return List.of();
+  }
 
   @Override
   void close();

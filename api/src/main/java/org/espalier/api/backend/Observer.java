@@ -1,6 +1,7 @@
 package org.espalier.api.backend;
 
 import org.espalier.api.model.ActivationSite;
+import org.espalier.api.model.Stage;
 
 /**
  * Sees activations as they pass: for calibration, routing statistics and tests. Calls come from the
@@ -29,6 +30,11 @@ public interface Observer {
   /** Whether routing decisions are wanted. */
   boolean wantsRouting();
 
+  /** Whether it is wanted how long stages take; asked once per pass. */
+  default boolean wantsTimes() {
+    return false;
+  }
+
   /**
    * Rows that enter the linears of a site.
    *
@@ -49,4 +55,12 @@ public interface Observer {
    * @param weights of the chosen
    */
   default void routed(int layer, int row, int[] experts, float[] weights) {}
+
+  /**
+   * A stage has run; backends that cannot tell stages apart say nothing.
+   *
+   * @param rows that went through it
+   * @param nanos that it took
+   */
+  default void ran(Stage stage, int rows, long nanos) {}
 }

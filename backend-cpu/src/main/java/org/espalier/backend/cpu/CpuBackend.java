@@ -13,6 +13,7 @@ import org.espalier.api.backend.Footprint;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
+import org.espalier.api.linear.Role;
 import org.espalier.api.linear.Rotation;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
@@ -51,12 +52,31 @@ final class CpuBackend implements Backend {
   }
 
   @Override
+  public boolean borrowsExperts() {
+    return true;
+  }
+
+  @Override
   public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
+    long copies = 0;
+    long copied = 0;
+    for (EncodedLinear linear : plan.linears()) {
+      long copy = copyBytes(linear, options);
+      copies += copy;
+      copied += copy > 0 ? linear.bytes() : 0;
+    }
     return new Footprint(
-        mapped(plan),
-        0,
+        mapped(plan) - copied,
+        copies,
         CompiledStages.cacheBytesPerPosition(plan, session.cacheType()) * session.contextLength(),
         scratch(plan, options.maximumRows()));
+  }
+
+  /** Only kernels for dense matrices copy any, and choosing among those costs nothing. */
+  private long copyBytes(EncodedLinear linear, CompileOptions options) {
+    return linear.form() instanceof LinearForm.Dense && linear.id().role() != Role.EMBEDDING
+        ? kernels.choose(linear, options.precision()).kernel().copyBytes()
+        : 0;
   }
 
   private static long mapped(ModelPlan plan) {
@@ -119,7 +139,9 @@ final class CpuBackend implements Backend {
       }
     }
     try {
-      Pass pass = new Pass(plan.width(), options.maximumRows(), workers, options.observer());
+      Pass pass =
+          new Pass(
+              plan.width(), options.maximumRows(), workers, options.observer(), options.experts());
       CompiledStages stages =
           CompiledStages.compile(
               plan,

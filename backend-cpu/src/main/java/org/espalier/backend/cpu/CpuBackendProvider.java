@@ -1,5 +1,6 @@
 package org.espalier.backend.cpu;
 
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -24,6 +25,10 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public Offer<Backend> open(Context context) {
-    return Offer.accepted(new CpuBackend(id(), KernelRegistry.discover(), context.threads()));
+    try {
+      return Offer.accepted(new CpuBackend(id(), KernelRegistry.discover(), context.threads()));
+    } catch (Unsupported e) {
+      return Offer.declined(String.valueOf(e.getMessage()));
+    }
   }
 }

@@ -3,6 +3,7 @@ package org.espalier.backend.cpu;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
 import org.espalier.api.EspalierException.Unsupported;
@@ -36,16 +37,38 @@ final class KernelRegistry {
             .toList();
   }
 
-  /** The built-in kernels and those on the module path. */
+  /**
+   * The built-in kernels and those on the module path.
+   *
+   * @throws Unsupported when one of them cannot be started
+   */
   static KernelRegistry discover() {
     return new KernelRegistry(
         Stream.concat(
                 Stream.concat(
                     QtipKernels.providers().stream(),
                     Stream.of(new RoundedKernels(), new DenseKernels(), new GenericKernels())),
-                ServiceLoader.load(CpuKernelProvider.class).stream()
-                    .map(ServiceLoader.Provider::get))
+                plugins().stream())
             .toList());
+  }
+
+  /** The kernels that other modules provide, in the layer of this one. */
+  private static List<CpuKernelProvider> plugins() {
+    ModuleLayer layer = KernelRegistry.class.getModule().getLayer();
+    ServiceLoader<CpuKernelProvider> loader =
+        layer == null
+            ? ServiceLoader.load(CpuKernelProvider.class)
+            : ServiceLoader.load(layer, CpuKernelProvider.class);
+    List<CpuKernelProvider> plugins = new ArrayList<>();
+    try {
+      loader.forEach(plugins::add);
+    } catch (ServiceConfigurationError | LinkageError e) {
+      throw new Unsupported(
+          "a kernel on the module path cannot be started (%s): remove its jar"
+              .formatted(
+                  e.getCause() == null ? e.getMessage() : e.getMessage() + ": " + e.getCause()));
+    }
+    return plugins;
   }
 
   /** A kernel and the story of how it was chosen. */

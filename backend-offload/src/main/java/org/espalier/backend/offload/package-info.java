@@ -1,4 +1,4 @@
-/** A backend for experts where there is room, over other backends. */
+/** The backend that composes others: from settings to a chain of executables. */
 @NullMarked
 package org.espalier.backend.offload;
 

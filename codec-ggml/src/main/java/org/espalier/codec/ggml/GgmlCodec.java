@@ -33,6 +33,9 @@ public final class GgmlCodec implements Codec {
   private static final CodecId ID = new CodecId("ggml");
   private static final String WEIGHT = "weight";
 
+  /** Name of the part. */
+  static final String BLOCKS = "blocks";
+
   /** Made by the service loader. */
   public GgmlCodec() {}
 
@@ -118,6 +121,6 @@ public final class GgmlCodec implements Codec {
             new TileGrid(1, type.size()),
             new RowDecoder(group.shape(), type, blocks),
             new Rotation.Identity()),
-        Map.of("blocks", blocks));
+        Map.of(BLOCKS, blocks));
   }
 }

@@ -1,7 +1,10 @@
 package org.espalier.codec.ggml;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import org.espalier.api.Offer;
 import org.espalier.api.linear.LinearShape;
 import org.espalier.api.linear.TileDecoder;
 
@@ -37,5 +40,20 @@ final class RowDecoder implements TileDecoder {
     for (int i = 0; i < count; i++) {
       decoder.decode(blocks, at + (long) i * type.bytes(), target, offset + i * type.size());
     }
+  }
+
+  @Override
+  public Set<String> bankedParts() {
+    return Set.of(GgmlCodec.BLOCKS);
+  }
+
+  @Override
+  public Offer<TileDecoder> over(int experts, Map<String, MemorySegment> parts) {
+    LinearShape other = new LinearShape(experts, shape.outputs(), shape.inputs());
+    MemorySegment moved = parts.get(GgmlCodec.BLOCKS);
+    long needed = other.weights() / type.size() * type.bytes();
+    return moved == null || moved.byteSize() != needed
+        ? Offer.declined("%d bytes of blocks are needed for %s".formatted(needed, other))
+        : Offer.accepted(new RowDecoder(other, type, moved));
   }
 }

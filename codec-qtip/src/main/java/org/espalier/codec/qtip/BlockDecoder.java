@@ -3,7 +3,10 @@ package org.espalier.codec.qtip;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import org.espalier.api.Offer;
 import org.espalier.api.linear.LinearShape;
 import org.espalier.api.linear.TileDecoder;
 
@@ -23,6 +26,7 @@ final class BlockDecoder implements TileDecoder {
   private final int tileRows;
   private final int tileColumns;
   private final MemorySegment blocks;
+  private final Codebook codebook;
   private final float[] firsts;
   private final float[] seconds;
 
@@ -36,6 +40,7 @@ final class BlockDecoder implements TileDecoder {
     this.tileRows = shape.outputs() / TileBlock.SIDE;
     this.tileColumns = shape.inputs() / TileBlock.SIDE;
     this.blocks = blocks;
+    this.codebook = codebook;
     this.firsts = codebook.firsts();
     this.seconds = codebook.signedSeconds();
   }
@@ -51,6 +56,21 @@ final class BlockDecoder implements TileDecoder {
     for (int i = 0; i < count; i++) {
       decodeTile((tile + i) * TileBlock.BYTES, target, offset + i * TileBlock.WEIGHTS);
     }
+  }
+
+  @Override
+  public Set<String> bankedParts() {
+    return Set.of(QtipCodec.TILES, QtipCodec.INPUT_SIGNS, QtipCodec.OUTPUT_SIGNS);
+  }
+
+  @Override
+  public Offer<TileDecoder> over(int experts, Map<String, MemorySegment> parts) {
+    LinearShape other = new LinearShape(experts, shape.outputs(), shape.inputs());
+    MemorySegment tiles = parts.get(QtipCodec.TILES);
+    long needed = other.weights() / TileBlock.WEIGHTS * TileBlock.BYTES;
+    return tiles == null || tiles.byteSize() != needed
+        ? Offer.declined("%d bytes of tiles are needed for %s".formatted(needed, other))
+        : Offer.accepted(new BlockDecoder(other, tiles, codebook));
   }
 
   private void decodeTile(long at, float[] target, int offset) {

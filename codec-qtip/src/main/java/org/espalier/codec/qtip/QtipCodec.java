@@ -41,6 +41,13 @@ import org.espalier.api.linear.TileGrid;
 public final class QtipCodec implements Codec {
   static final CodecId ID = new CodecId("qtip");
   static final int LAYOUT = 1;
+
+  /** Names of parts. */
+  static final String TILES = "tiles";
+
+  static final String INPUT_SIGNS = "input_signs";
+  static final String OUTPUT_SIGNS = "output_signs";
+
   private static final TileGrid GRID = new TileGrid(TileBlock.SIDE, TileBlock.SIDE);
 
   private final Codebook codebook;
@@ -80,10 +87,14 @@ public final class QtipCodec implements Codec {
         shape,
         form,
         Map.of(
-            "tiles", tensors.tiles(),
-            "codebook", codebook.table(),
-            "input_signs", tensors.inputSigns(),
-            "output_signs", tensors.outputSigns()));
+            TILES,
+            tensors.tiles(),
+            "codebook",
+            codebook.table(),
+            INPUT_SIGNS,
+            tensors.inputSigns(),
+            OUTPUT_SIGNS,
+            tensors.outputSigns()));
   }
 
   @Override

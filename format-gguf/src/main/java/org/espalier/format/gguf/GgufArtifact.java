@@ -1,18 +1,21 @@
 package org.espalier.format.gguf;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.api.tensor.Tensor;
 
 /** An open GGUF file; the mapping lives as long as its arena. */
 final class GgufArtifact implements ModelArtifact {
   private final Path path;
-  private final long size;
+  private final MemorySegment file;
   private final int version;
   private final Metadata metadata;
   private final Map<String, Tensor> tensors;
@@ -20,17 +23,18 @@ final class GgufArtifact implements ModelArtifact {
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /**
-   * @param arena closed with the artifact
+   * @param file all of it, mapped
+   * @param arena of the mapping, closed with the artifact
    */
   GgufArtifact(
       Path path,
-      long size,
+      MemorySegment file,
       int version,
       Metadata metadata,
       Map<String, Tensor> tensors,
       Arena arena) {
     this.path = path;
-    this.size = size;
+    this.file = file;
     this.version = version;
     this.metadata = metadata;
     this.tensors = Collections.unmodifiableMap(tensors);
@@ -44,7 +48,7 @@ final class GgufArtifact implements ModelArtifact {
 
   @Override
   public long size() {
-    return size;
+    return file.byteSize();
   }
 
   @Override
@@ -60,6 +64,14 @@ final class GgufArtifact implements ModelArtifact {
   @Override
   public Map<String, Tensor> tensors() {
     return tensors;
+  }
+
+  @Override
+  public Optional<FileMap.Extent> find(MemorySegment bytes) {
+    long offset = bytes.address() - file.address();
+    return bytes.isNative() && offset >= 0 && offset + bytes.byteSize() <= file.byteSize()
+        ? Optional.of(new FileMap.Extent(path, offset, bytes.byteSize()))
+        : Optional.empty();
   }
 
   @Override

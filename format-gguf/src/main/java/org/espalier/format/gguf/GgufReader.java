@@ -86,7 +86,7 @@ final class GgufReader {
     Metadata metadata = metadataReader.read(entryCount);
     TensorTable table = new TensorTable(input, metadataReader.alignment());
     Map<String, Tensor> tensors = table.read(tensorCount, file);
-    return new GgufArtifact(input.path(), file.byteSize(), version, metadata, tensors, arena);
+    return new GgufArtifact(input.path(), file, version, metadata, tensors, arena);
   }
 
   private static long count(GgufInput input, String things, int minimumBytes, long maximum) {

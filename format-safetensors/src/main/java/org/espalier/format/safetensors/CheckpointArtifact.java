@@ -1,12 +1,15 @@
 package org.espalier.format.safetensors;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.api.tensor.Tensor;
 
 /** An open checkpoint; its files are mapped as long as its arena lives. */
@@ -52,6 +55,11 @@ final class CheckpointArtifact implements ModelArtifact {
   @Override
   public Map<String, Tensor> tensors() {
     return tensors;
+  }
+
+  @Override
+  public Optional<FileMap.Extent> find(MemorySegment bytes) {
+    return shards.find(bytes);
   }
 
   @Override

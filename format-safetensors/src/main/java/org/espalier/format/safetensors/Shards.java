@@ -10,18 +10,21 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.MalformedModel;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.api.tensor.Tensor;
 
 /** The safetensors files of a checkpoint, mapped, with the tensors of all of them. */
 final class Shards {
   private final Arena arena;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+  private final Map<Path, MemorySegment> mappings = new LinkedHashMap<>();
   private long size;
   private int count;
 
@@ -40,6 +43,18 @@ final class Shards {
   /** Bytes of all files. */
   long size() {
     return size;
+  }
+
+  /** Where the bytes of a tensor, or of a part of one, lie. */
+  Optional<FileMap.Extent> find(MemorySegment bytes) {
+    for (Map.Entry<Path, MemorySegment> mapping : mappings.entrySet()) {
+      MemorySegment file = mapping.getValue();
+      long offset = bytes.address() - file.address();
+      if (bytes.isNative() && offset >= 0 && offset + bytes.byteSize() <= file.byteSize()) {
+        return Optional.of(new FileMap.Extent(mapping.getKey(), offset, bytes.byteSize()));
+      }
+    }
+    return Optional.empty();
   }
 
   /** How many files there are. */
@@ -114,6 +129,7 @@ final class Shards {
       throw new DeviceFailure(
           "'%s' was cut short or became unreadable while it was being read".formatted(file), e);
     }
+    mappings.put(file, mapped);
     size += mapped.byteSize();
     count++;
     return found;

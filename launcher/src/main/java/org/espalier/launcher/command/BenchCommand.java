@@ -4,9 +4,11 @@ import jakarta.inject.Inject;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.launcher.console.Console;
@@ -146,17 +148,25 @@ final class BenchCommand implements Callable<Integer> {
     return tests;
   }
 
+  private static int context(List<SpeedTest> tests) {
+    return tests.stream()
+        .mapToInt(test -> test.depth() + test.promptTokens() + test.generatedTokens())
+        .max()
+        .orElse(0);
+  }
+
   private List<BenchReport> run(List<SpeedTest> tests, int count) {
     if (count < 1) {
       throw new InvalidRequest("-t: at least one thread is needed");
     }
     double bandwidth = MemoryBandwidth.measure(count);
     List<BenchReport> reports = new ArrayList<>();
-    try (Model opened = opening.model(model, backend, count, this::noteOnce)) {
+    try (Model opened = opening.model(model, backend, count, context(tests), this::noteOnce)) {
       SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
         if (!interruption.requested()) {
           console.progress("%d thread(s), %s …".formatted(count, test.label()));
+          Optional<ExpertTraffic> before = opened.executable().traffic();
           SpeedResult result = benchmark.run(test, repetitions);
           if (!interruption.requested()) {
             ElementType cache =
@@ -165,7 +175,9 @@ final class BenchCommand implements Callable<Integer> {
                 Traffic.weights(opened.plan())
                     + Traffic.cache(
                         opened.plan(), test.depth() + test.generatedTokens() / 2, cache);
-            reports.add(BenchReport.of(opened, count, result, bytes, bandwidth));
+            Optional<ExpertTraffic> traffic =
+                before.flatMap(b -> opened.executable().traffic().map(now -> now.since(b)));
+            reports.add(BenchReport.of(opened, count, result, bytes, bandwidth, traffic));
           }
         }
       }

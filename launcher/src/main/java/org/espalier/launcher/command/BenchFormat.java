@@ -57,6 +57,14 @@ enum BenchFormat {
                   report.bandwidth() / 1e9,
                   report.bandwidthShare() * 100));
         }
+        report
+            .traffic()
+            .filter(traffic -> traffic.used() > 0)
+            .ifPresent(traffic ->
+                text.append(report.result().test().label())
+                    .append(", ")
+                    .append(ExpertLines.summary(traffic))
+                    .append('\n'));
       }
       return text.toString();
     }
@@ -115,6 +123,7 @@ enum BenchFormat {
     fields.put("n_batch", report.batch());
     fields.put("n_ubatch", report.batch());
     fields.put("n_threads", report.threads());
+    report.traffic().ifPresent(traffic -> fields.put("experts", ExpertLines.counts(traffic)));
     fields.put("n_prompt", result.test().promptTokens());
     fields.put("n_gen", result.test().generatedTokens());
     fields.put("n_depth", result.test().depth());

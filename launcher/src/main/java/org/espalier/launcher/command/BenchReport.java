@@ -2,6 +2,8 @@ package org.espalier.launcher.command;
 
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.runtime.Model;
@@ -22,6 +24,7 @@ import org.espalier.runtime.benchmark.SpeedResult;
  * @param bytesPerToken that generating one token must read
  * @param bandwidth bytes per second that the machine reads with as many threads
  * @param time when it was measured
+ * @param traffic of experts that were moved about meanwhile, warm-up included
  */
 record BenchReport(
     String model,
@@ -35,10 +38,16 @@ record BenchReport(
     SpeedResult result,
     long bytesPerToken,
     double bandwidth,
-    Instant time) {
+    Instant time,
+    Optional<ExpertTraffic> traffic) {
 
   static BenchReport of(
-      Model model, int threads, SpeedResult result, long bytesPerToken, double bandwidth) {
+      Model model,
+      int threads,
+      SpeedResult result,
+      long bytesPerToken,
+      double bandwidth,
+      Optional<ExpertTraffic> traffic) {
     return new BenchReport(
         name(model),
         model.artifact().path().toString(),
@@ -51,7 +60,8 @@ record BenchReport(
         result,
         bytesPerToken,
         bandwidth,
-        Instant.now().truncatedTo(ChronoUnit.SECONDS));
+        Instant.now().truncatedTo(ChronoUnit.SECONDS),
+        traffic);
   }
 
   /** The architecture and how most of its weights are stored: "olmoe QTIP". */

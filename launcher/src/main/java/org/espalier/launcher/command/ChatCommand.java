@@ -94,7 +94,7 @@ final class ChatCommand implements Callable<Integer> {
           "-c %d is negative: 0 means the model's own".formatted(generation.context()));
     }
     Optional<ChatForm> named = template.map(ChatForm::named);
-    try (Model opened = opening.model(model, backend)) {
+    try (Model opened = opening.modelForContext(model, backend, generation.context())) {
       ChatForm form = named.orElseGet(() -> ChatForm.of(opened.metadata()));
       try (Conversation conversation =
           new Conversation(opened, form, system, generation.context(), console::note)) {

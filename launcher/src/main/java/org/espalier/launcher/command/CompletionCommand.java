@@ -3,11 +3,11 @@ package org.espalier.launcher.command;
 import jakarta.inject.Inject;
 import java.io.IOException;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Observer;
 import org.espalier.api.backend.Session;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
@@ -19,12 +19,12 @@ import org.espalier.launcher.option.GenerationFlags;
 import org.espalier.launcher.option.ModelFlags;
 import org.espalier.launcher.option.PromptFlags;
 import org.espalier.launcher.option.SamplingFlags;
+import org.espalier.launcher.report.StageTimes;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.runtime.generation.GenerationResult;
 import org.espalier.runtime.generation.Generator;
-import org.espalier.runtime.tokenizer.Tokenizer;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -98,9 +98,12 @@ final class CompletionCommand implements Callable<Integer> {
           "-c %d is negative: 0 means the model's own".formatted(generation.context()));
     }
     accepted.mention(console);
-    try (Model opened = opening.model(model, backend);
+    Optional<StageTimes> times =
+        common.verbose() ? Optional.of(new StageTimes()) : Optional.empty();
+    Observer observer = times.isPresent() ? times.get() : Observer.NONE;
+    try (Model opened = opening.modelForContext(model, backend, generation.context(), observer);
         Session session = opened.newSession(generation.context())) {
-      int[] tokens = tokens(opened.tokenizer(), text);
+      int[] tokens = opened.tokenizer().encodePrompt(text);
       GenerationOptions options = options(generation.seed());
       Generator generator =
           new Generator(session, opened.tokenizer(), opened.plan().vocabulary(), opened.batch());
@@ -109,6 +112,7 @@ final class CompletionCommand implements Callable<Integer> {
               console,
               interruption,
               started,
+              times,
               () -> {
                 introduce(opened, session, tokens.length, options.seed());
                 show(text);
@@ -116,6 +120,11 @@ final class CompletionCommand implements Callable<Integer> {
       try (Interruption.Work _ = interruption.begin(display::lastWords)) {
         GenerationResult result = generator.generate(tokens, options, display);
         display.ended(result);
+        opened
+            .executable()
+            .traffic()
+            .ifPresent(
+                traffic -> ExpertLines.afterwards(traffic, common.verbose()).forEach(console::say));
         return result.reason() == FinishReason.CANCELLED ? ExitCode.INTERRUPTED : ExitCode.OK;
       }
     }
@@ -137,14 +146,6 @@ final class CompletionCommand implements Callable<Integer> {
     List<String> stops = generation.stops().stream().map(prompt::unescape).toList();
     return new GenerationOptions(
         generation.predict(), sampling.options(), seed, stops, generation.ignoreEndOfText());
-  }
-
-  private static int[] tokens(Tokenizer tokenizer, String text) {
-    int[] tokens = tokenizer.encode(text, true);
-    OptionalInt first = tokenizer.beginningOfText();
-    return first.isEmpty() || (tokens.length > 0 && tokens[0] == first.getAsInt())
-        ? tokens
-        : IntStream.concat(first.stream(), IntStream.of(tokens)).toArray();
   }
 
   private void introduce(Model opened, Session session, int promptTokens, long seed) {

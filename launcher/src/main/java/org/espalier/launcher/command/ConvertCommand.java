@@ -15,11 +15,13 @@ import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.CommonFlags;
+import org.espalier.launcher.option.HubFlags;
 import org.espalier.runtime.Providers;
 import org.espalier.runtime.conversion.Conversion;
 import org.espalier.runtime.conversion.ConversionListener;
 import org.espalier.runtime.conversion.ConversionOptions;
 import org.espalier.runtime.conversion.ConversionReport;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -42,13 +44,13 @@ final class ConvertCommand implements Callable<Integer> {
   private final Console console;
   private final Interruption interruption;
   private final ProviderDiscovery discovery;
+  private final ModelDownload download;
 
   @Option(
       names = {"-m", "--model"},
-      required = true,
       paramLabel = "FOLDER",
       description = "The checkpoint: a folder with safetensors and config.json, or a model file.")
-  private Path model = Path.of("");
+  private Optional<Path> model = Optional.empty();
 
   @Option(
       names = {"-o", "--out"},
@@ -80,13 +82,21 @@ final class ConvertCommand implements Callable<Integer> {
       description = "Kind of the new file. Default: ${DEFAULT-VALUE}.")
   private String format = "gguf";
 
+  @ArgGroup(validate = false, order = 2, heading = "%nDownload:%n")
+  private HubFlags hub = new HubFlags();
+
   @Mixin private CommonFlags common = new CommonFlags();
 
   @Inject
-  ConvertCommand(Console console, Interruption interruption, ProviderDiscovery discovery) {
+  ConvertCommand(
+      Console console,
+      Interruption interruption,
+      ProviderDiscovery discovery,
+      ModelDownload download) {
     this.console = console;
     this.interruption = interruption;
     this.discovery = discovery;
+    this.download = download;
   }
 
   @Override
@@ -96,12 +106,13 @@ final class ConvertCommand implements Callable<Integer> {
     Providers providers = discovery.find(List.of());
     ModelFormat writer = Named.find("--format", format, providers.formats(), ModelFormat::id);
     Target.check(out, force, 0);
+    Path checkpoint = download.checkpoint(model, hub);
     WriteProgress progress = new WriteProgress(console);
     ConversionReport report;
     try (Interruption.Work _ = interruption.begin(() -> {})) {
       report =
           Conversion.convert(
-              model,
+              checkpoint,
               out,
               writer,
               providers,

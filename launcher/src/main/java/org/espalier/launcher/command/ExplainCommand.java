@@ -75,6 +75,11 @@ final class ExplainCommand implements Callable<Integer> {
     StringBuilder text = new StringBuilder();
     text.append("backend %s: %s\n".formatted(opened.backend(), opened.device()));
     opened.declinedBackends().forEach(reason -> text.append("  not ").append(reason).append('\n'));
+    opened
+        .executable()
+        .traffic()
+        .ifPresent(
+            traffic -> ExpertLines.lines(traffic).forEach(line -> text.append(line).append('\n')));
     for (KernelChoice choice : choices) {
       text.append(
           "\n%s\n  weights %s, %s\n  kernel %s\n"
@@ -89,6 +94,10 @@ final class ExplainCommand implements Callable<Integer> {
     json.put("backend", opened.backend().value());
     json.put("device", opened.device());
     json.put("declined_backends", opened.declinedBackends());
+    opened
+        .executable()
+        .traffic()
+        .ifPresent(traffic -> json.put("experts", ExpertLines.homes(traffic)));
     json.put("operators", choices.stream().map(ExplainCommand::json).toList());
     return json;
   }

@@ -1,8 +1,10 @@
 package org.espalier.launcher.command;
 
+import java.util.Optional;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.Interruption;
 import org.espalier.launcher.console.Timings;
+import org.espalier.launcher.report.StageTimes;
 import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationListener;
 import org.espalier.runtime.generation.GenerationResult;
@@ -16,6 +18,7 @@ final class GenerationDisplay implements GenerationListener {
   private final Interruption interruption;
   private final long started;
   private final Runnable beginning;
+  private final Optional<StageTimes> times;
   private final long loaded = System.nanoTime();
 
   private int promptTokens;
@@ -28,12 +31,19 @@ final class GenerationDisplay implements GenerationListener {
    * For one generation with a model that is loaded now.
    *
    * @param started when the command began, as of {@link System#nanoTime}
+   * @param times collected for the user, where he wants them
    * @param beginning what is shown first, but not before the prompt is accepted
    */
-  GenerationDisplay(Console console, Interruption interruption, long started, Runnable beginning) {
+  GenerationDisplay(
+      Console console,
+      Interruption interruption,
+      long started,
+      Optional<StageTimes> times,
+      Runnable beginning) {
     this.console = console;
     this.interruption = interruption;
     this.started = started;
+    this.times = times;
     this.beginning = beginning;
   }
 
@@ -41,6 +51,9 @@ final class GenerationDisplay implements GenerationListener {
   public synchronized void prompt(int done, int total) {
     promptTokens = done;
     prompted = System.nanoTime();
+    if (done == total) {
+      times.ifPresent(StageTimes::promptEnded);
+    }
     console.progress(done < total ? "prompt: %d of %d tokens ".formatted(done, total) : "");
   }
 
@@ -48,6 +61,11 @@ final class GenerationDisplay implements GenerationListener {
   public synchronized void token(int token, String text) {
     tokens++;
     flush(text);
+  }
+
+  @Override
+  public void sampled(long nanos) {
+    times.ifPresent(all -> all.sampled(nanos));
   }
 
   @Override
@@ -94,6 +112,9 @@ final class GenerationDisplay implements GenerationListener {
       new Timings(loaded - started, positions, positionNanos, runs, runNanos, total)
           .lines()
           .forEach(console::say);
+      times
+          .map(all -> all.table(positions, positionNanos, runs, runNanos))
+          .ifPresent(table -> table.lines().forEach(console::say));
     }
   }
 }

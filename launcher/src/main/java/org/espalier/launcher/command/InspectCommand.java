@@ -6,13 +6,17 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.downloads.Wanted;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.CommonFlags;
+import org.espalier.launcher.option.HubFlags;
 import org.espalier.runtime.inspection.Inspection;
 import org.espalier.runtime.inspection.Inspector;
 import org.espalier.runtime.inspection.TensorCheck;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -40,9 +44,13 @@ import tools.jackson.jr.ob.JSON;
 final class InspectCommand implements Callable<Integer> {
   private final Console console;
   private final ProviderDiscovery discovery;
+  private final ModelDownload download;
 
-  @Parameters(paramLabel = "FILE", description = "The model file.")
-  private Path path = Path.of("");
+  @Parameters(arity = "0..1", paramLabel = "FILE", description = "The model file.")
+  private Optional<Path> file = Optional.empty();
+
+  @ArgGroup(validate = false, order = 1, heading = "%nDownload:%n")
+  private HubFlags hub = new HubFlags();
 
   @Option(names = "--json", description = "Prints one JSON object instead of text.")
   private boolean json;
@@ -64,13 +72,19 @@ final class InspectCommand implements Callable<Integer> {
   @Mixin private CommonFlags common = new CommonFlags();
 
   @Inject
-  InspectCommand(Console console, ProviderDiscovery discovery) {
+  InspectCommand(Console console, ProviderDiscovery discovery, ModelDownload download) {
     this.console = console;
     this.discovery = discovery;
+    this.download = download;
   }
 
   @Override
   public Integer call() throws IOException {
+    Path path =
+        hub.nameInsteadOf(file)
+            .map(name -> download.fetch(name, hub, Wanted.MODEL_FILE))
+            .or(() -> file)
+            .orElseThrow(() -> new InvalidRequest("no model was named: give a file, or -hf NAME"));
     Inspector inspector = new Inspector(discovery.find(excluded));
     Inspection inspection = inspector.inspect(path);
     Optional<List<TensorCheck>> checks = Optional.empty();

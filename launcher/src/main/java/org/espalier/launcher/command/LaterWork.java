@@ -11,30 +11,16 @@ import java.util.Optional;
 public final class LaterWork {
   private static final Map<String, String> FLAGS =
       Map.ofEntries(
-          Map.entry("-hf", "download models; download the file and give it with -m"),
-          Map.entry("-hfr", "download models; download the file and give it with -m"),
-          Map.entry("--hf-repo", "download models; download the file and give it with -m"),
-          Map.entry("-hff", "download models; download the file and give it with -m"),
-          Map.entry("--hf-file", "download models; download the file and give it with -m"),
-          Map.entry("-mu", "download models; download the file and give it with -m"),
-          Map.entry("--model-url", "download models; download the file and give it with -m"),
-          Map.entry("--qtip-expert-offload", "move experts between a GPU and the host"),
-          Map.entry("--n-cpu-moe", "move experts between a GPU and the host"),
-          Map.entry("-ncmoe", "move experts between a GPU and the host"),
-          Map.entry("--cpu-moe", "move experts between a GPU and the host"),
-          Map.entry("-cmoe", "move experts between a GPU and the host"),
-          Map.entry("--host-memory", "limit its memory"),
-          Map.entry("--device-memory", "limit its memory"),
+          Map.entry(
+              "-mu",
+              "download from any address; give -hf USER/MODEL, or download the file and give it with -m"),
+          Map.entry(
+              "--model-url",
+              "download from any address; give -hf USER/MODEL, or download the file and give it with -m"),
           Map.entry("-cnv", "converse within completion; the command chat does"),
           Map.entry("--conversation", "converse within completion; the command chat does"),
           Map.entry("-i", "converse within completion; the command chat does"),
           Map.entry("--interactive", "converse within completion; the command chat does"));
-
-  private static final Map<String, String> COMMANDS =
-      Map.ofEntries(
-          Map.entry("serve", "serve over HTTP"),
-          Map.entry("server", "serve over HTTP"),
-          Map.entry("models", "download models"));
 
   private LaterWork() {}
 
@@ -46,11 +32,7 @@ public final class LaterWork {
         return Optional.of(notYet(flag, FLAGS.get(flag)));
       }
     }
-    return arguments.stream()
-        .limit(1)
-        .filter(COMMANDS::containsKey)
-        .map(command -> notYet("'" + command + "'", COMMANDS.get(command)))
-        .findFirst();
+    return Optional.empty();
   }
 
   private static String notYet(String name, String what) {

@@ -81,7 +81,7 @@ final class LogitsCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     checkTarget();
-    try (Model opened = opening.model(model, backend)) {
+    try (Model opened = opening.modelForContext(model, backend, tokens.length)) {
       int vocabulary = opened.plan().vocabulary();
       int most = opened.plan().contextLength();
       for (int token : tokens) {

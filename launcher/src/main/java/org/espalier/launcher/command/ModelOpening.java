@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
+import org.espalier.downloads.Wanted;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.BackendFlags;
@@ -23,32 +24,60 @@ final class ModelOpening {
 
   private final ProviderDiscovery discovery;
   private final Console console;
+  private final ModelDownload download;
 
   @Inject
-  ModelOpening(ProviderDiscovery discovery, Console console) {
+  ModelOpening(ProviderDiscovery discovery, Console console, ModelDownload download) {
     this.discovery = discovery;
     this.console = console;
+    this.download = download;
   }
 
   /** Opens the whole model. */
   Model model(ModelFlags flags, BackendFlags backend) {
-    return model(flags, backend, backend.threads(), console::note);
+    return model(flags, backend, backend.threads(), 0, console::note);
   }
 
-  /** Opens the whole model for a number of threads. */
+  /** Opens the whole model for sessions of so many positions; 0 means the model's own context. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context) {
+    return model(flags, backend, backend.threads(), context, console::note);
+  }
+
+  /** The same, with someone who sees what passes through it. */
+  Model modelForContext(ModelFlags flags, BackendFlags backend, int context, Observer observer) {
+    return Model.open(
+        path(flags),
+        discovery.find(flags.excluded()),
+        backend.modelOptions(flags).forContext(context).observedBy(observer),
+        console::note);
+  }
+
+  /** Opens the whole model for a number of threads, and for sessions of so many positions. */
   Model model(
-      ModelFlags flags, ComputationFlags computation, int threads, Consumer<String> notices) {
+      ModelFlags flags,
+      ComputationFlags computation,
+      int threads,
+      int context,
+      Consumer<String> notices) {
     Providers providers = discovery.find(flags.excluded());
     return Model.open(
-        path(flags, notices), providers, computation.modelOptions(flags, threads), notices);
+        path(flags, notices),
+        providers,
+        computation.modelOptions(flags, threads).forContext(context),
+        notices);
   }
 
   /** Opens the whole model, with someone who sees what passes through it. */
   Model model(ModelFlags flags, BackendFlags backend, Observer observer) {
+    return model(flags, backend, observer, 0);
+  }
+
+  /** The same, for sessions of so many positions together; 0 means the model's own context. */
+  Model model(ModelFlags flags, BackendFlags backend, Observer observer, int positions) {
     return Model.open(
         path(flags),
         discovery.find(flags.excluded()),
-        backend.modelOptions(flags).observedBy(observer),
+        backend.modelOptions(flags).observedBy(observer).forContext(positions),
         console::note);
   }
 
@@ -69,8 +98,12 @@ final class ModelOpening {
     return path(flags, console::note);
   }
 
-  private static Path path(ModelFlags flags, Consumer<String> notices) {
-    return flags.path().orElseGet(() -> demo(notices));
+  private Path path(ModelFlags flags, Consumer<String> notices) {
+    return flags
+        .nameInsteadOf(flags.path())
+        .map(name -> download.fetch(name, flags, Wanted.MODEL_FILE))
+        .or(flags::path)
+        .orElseGet(() -> demo(notices));
   }
 
   /** The model that comes with the program, in the folder that the espalier script names. */
@@ -79,7 +112,8 @@ final class ModelOpening {
         Optional.ofNullable(System.getProperty("espalier.home"))
             .map(home -> Path.of(home, DEMO))
             .filter(Files::exists)
-            .orElseThrow(() -> new InvalidRequest("no model was named: give one with -m FILE"));
+            .orElseThrow(
+                () -> new InvalidRequest("no model was named: give one with -m FILE or -hf NAME"));
     notices.accept(
         "no -m was given, so this is the bundled demo model "
             + demo.getFileName()

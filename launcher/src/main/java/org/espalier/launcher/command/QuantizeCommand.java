@@ -2,10 +2,8 @@ package org.espalier.launcher.command;
 
 import jakarta.inject.Inject;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -22,16 +20,17 @@ import org.espalier.launcher.console.Interruption;
 import org.espalier.launcher.console.NewFile;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.CommonFlags;
+import org.espalier.launcher.option.HubFlags;
 import org.espalier.launcher.option.QuantizationFlags;
 import org.espalier.launcher.report.QuantizationProgress;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.Providers;
 import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
-import org.espalier.runtime.quantisation.pipeline.LossPicture;
 import org.espalier.runtime.quantisation.pipeline.MatrixReport;
 import org.espalier.runtime.quantisation.pipeline.Quantization;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
 import org.espalier.runtime.quantisation.pipeline.QuantizationTools;
+import org.espalier.runtime.quantisation.pipeline.Shard;
 import org.espalier.runtime.tokenizer.Tokenizer;
 import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import picocli.CommandLine.ArgGroup;
@@ -55,19 +54,20 @@ import picocli.CommandLine.Option;
     footerHeading = "%nExamples:%n",
     footer = {
       "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf",
-      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --resume"
+      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --resume",
+      "  espalier quantize -m OLMoE-1B-7B-0125 --calibration c4.jsonl.gz -o olmoe-qtip.gguf --shard 2/8"
     })
 final class QuantizeCommand implements Callable<Integer> {
   private final Console console;
   private final Interruption interruption;
   private final ProviderDiscovery discovery;
+  private final ModelDownload download;
 
   @Option(
       names = {"-m", "--model"},
-      required = true,
       paramLabel = "FOLDER",
       description = "The checkpoint: a folder with safetensors and config.json, or a model file.")
-  private Path model = Path.of("");
+  private Optional<Path> model = Optional.empty();
 
   @Option(
       names = {"-o", "--out"},
@@ -87,13 +87,21 @@ final class QuantizeCommand implements Callable<Integer> {
   @ArgGroup(validate = false, order = 1, heading = "%nQuantisation:%n")
   private QuantizationFlags flags = new QuantizationFlags();
 
+  @ArgGroup(validate = false, order = 2, heading = "%nDownload:%n")
+  private HubFlags hub = new HubFlags();
+
   @Mixin private CommonFlags common = new CommonFlags();
 
   @Inject
-  QuantizeCommand(Console console, Interruption interruption, ProviderDiscovery discovery) {
+  QuantizeCommand(
+      Console console,
+      Interruption interruption,
+      ProviderDiscovery discovery,
+      ModelDownload download) {
     this.console = console;
     this.interruption = interruption;
     this.discovery = discovery;
+    this.download = download;
   }
 
   @Override
@@ -104,33 +112,26 @@ final class QuantizeCommand implements Callable<Integer> {
     Target.check(out, force, 0);
     flags.report().ifPresent(NewFile::requirePossible);
     flags.picture().ifPresent(NewFile::requirePossible);
+    Path checkpoint = download.checkpoint(model, hub);
     Providers providers = discovery.find(List.of());
     QuantizationTools tools = tools(providers);
     QuantizationOptions options = flags.options(resume, force);
     List<MatrixReport> reports;
     QuantizationProgress progress = new QuantizationProgress(console, interruption, flags.report());
     try (Interruption.Work _ = interruption.begin(() -> {})) {
-      reports = Quantization.run(model, calibration(providers), out, tools, options, progress);
+      reports =
+          Quantization.run(
+              checkpoint, calibration(checkpoint, providers), out, tools, options, progress);
     } finally {
       progress.end();
     }
-    String title =
-        "%s, %d matrices, seed %d".formatted(out.getFileName(), reports.size(), options.seed());
-    if (flags.picture().isPresent()) {
-      NewFile.write(flags.picture().get(), LossPicture.svg(reports, title));
-      console.note("the picture is in " + flags.picture().get());
+    if (options.shard().isPresent()) {
+      Shard shard = options.shard().get();
+      console.note("shard %s is finished; merge joins the shards".formatted(shard));
+      QuantizationResult.tell(console, Quantization.folder(out, shard), reports, flags.picture());
+    } else {
+      QuantizationResult.tell(console, out, reports, flags.picture());
     }
-    double relative = reports.stream().mapToDouble(MatrixReport::relativeLoss).average().orElse(0);
-    double loss = reports.stream().mapToDouble(MatrixReport::proxyLoss).average().orElse(0);
-    console.note(
-        String.format(
-            Locale.ROOT,
-            "%s holds %s; %d matrices, mean proxy loss %.6f (%.3f %% of the outputs' energy)",
-            out,
-            WriteProgress.bytes(Files.size(out)),
-            reports.size(),
-            loss,
-            100 * relative));
     return ExitCode.OK;
   }
 
@@ -162,11 +163,11 @@ final class QuantizeCommand implements Callable<Integer> {
     throw new Unsupported("nothing on the path finds codes for the codec " + codec.id());
   }
 
-  private Optional<CalibrationTokens> calibration(Providers providers) {
+  private Optional<CalibrationTokens> calibration(Path checkpoint, Providers providers) {
     return flags
         .calibration()
         .map(path -> {
-          Metadata metadata = Model.metadata(model, providers);
+          Metadata metadata = Model.metadata(checkpoint, providers);
           Tokenizer tokenizer =
               Tokenizer.of(metadata, TokenizerCompatibility.HUGGING_FACE, console::note);
           return new CalibrationData(flags.field(), flags.sequences(), flags.length())

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.format.ModelFormat;
@@ -73,6 +74,17 @@ final class SynthesizeCommand implements Callable<Integer> {
       description = "Encoding of the weights. Default: ${DEFAULT-VALUE}.")
   private String codec = "qtip";
 
+  @Option(
+      names = "--plain",
+      description = "Leaves the weights unencoded (BF16): a model to quantise.")
+  private boolean plain;
+
+  @Option(
+      names = "--layers",
+      paramLabel = "N",
+      description = "Other than the shape's number of layers.")
+  private Optional<Integer> layers = Optional.empty();
+
   @Mixin private CommonFlags common = new CommonFlags();
 
   @Inject
@@ -90,10 +102,15 @@ final class SynthesizeCommand implements Callable<Integer> {
             preset,
             List.of(SyntheticShape.OLMOE_1B_7B, SyntheticShape.TINY),
             SyntheticShape::name);
+    shape = layers.map(shape::withLayers).orElse(shape);
     Providers providers = discovery.find(List.of());
     ModelFormat writer = Named.find("--format", format, providers.formats(), ModelFormat::id);
-    Codec encoding =
-        Named.find("--codec", codec, providers.codecs(), candidate -> candidate.id().value());
+    Optional<Codec> encoding =
+        plain
+            ? Optional.empty()
+            : Optional.of(
+                Named.find(
+                    "--codec", codec, providers.codecs(), candidate -> candidate.id().value()));
     long size = SyntheticSize.estimate(shape, encoding);
     Target.check(out, force, size);
 

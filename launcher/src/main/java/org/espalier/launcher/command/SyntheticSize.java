@@ -1,5 +1,6 @@
 package org.espalier.launcher.command;
 
+import java.util.Optional;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
@@ -16,7 +17,7 @@ final class SyntheticSize {
   private SyntheticSize() {}
 
   /** Bytes: of the matrices exactly, of the rest roughly. */
-  static long estimate(SyntheticShape shape, Codec codec) {
+  static long estimate(SyntheticShape shape, Optional<Codec> codec) {
     int width = shape.width();
     long attention = 4 * packed(codec, new LinearShape(1, width, width));
     long experts =
@@ -29,8 +30,11 @@ final class SyntheticSize {
         + shape.vocabulary() * PER_TOKEN;
   }
 
-  private static long packed(Codec codec, LinearShape shape) {
-    Packing packing = codec.packing(shape).orElseThrow(Unsupported::new);
+  private static long packed(Optional<Codec> codec, LinearShape shape) {
+    if (codec.isEmpty()) {
+      return Short.BYTES * shape.weights();
+    }
+    Packing packing = codec.get().packing(shape).orElseThrow(Unsupported::new);
     long tiles = shape.weights() / packing.grid().size();
     long signs = (long) Float.BYTES * shape.experts() * (shape.inputs() + shape.outputs());
     return tiles * packing.packedBytes() + signs;

@@ -1,5 +1,6 @@
 package org.espalier.launcher.console;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -10,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  * signal (130 for Ctrl-C); a hook holds it up until work in progress has come to an orderly end.
  */
 public final class Interruption {
-  private static final long PATIENCE_SECONDS = 3;
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
 
+  private final CountDownLatch request = new CountDownLatch(1);
   private final boolean listening;
   private volatile boolean requested;
   private volatile @Nullable Work work;
@@ -52,6 +54,7 @@ public final class Interruption {
   /** Asks the work in progress to end and waits until it has, or until patience does. */
   void request() {
     requested = true;
+    request.countDown();
     Work current = work;
     if (current != null && !current.ends()) {
       current.lastWords.run();
@@ -70,13 +73,27 @@ public final class Interruption {
     }
   }
 
+  /** Waits until the user wants to end. */
+  public void await() throws InterruptedException {
+    request.await();
+  }
+
   /**
    * Begins work that must be let come to an end; closing it says that it has.
    *
    * @param lastWords said by the hook when the work does not end in time
    */
   public Work begin(Runnable lastWords) {
-    Work begun = new Work(lastWords);
+    return begin(lastWords, PATIENCE);
+  }
+
+  /**
+   * As above, for work that needs time to end.
+   *
+   * @param patience how long the hook waits for it
+   */
+  public Work begin(Runnable lastWords, Duration patience) {
+    Work begun = new Work(lastWords, patience);
     work = begun;
     return begun;
   }
@@ -84,15 +101,17 @@ public final class Interruption {
   /** Work in progress. */
   public static final class Work implements AutoCloseable {
     private final Runnable lastWords;
+    private final Duration patience;
     private final CountDownLatch ended = new CountDownLatch(1);
 
-    private Work(Runnable lastWords) {
+    private Work(Runnable lastWords, Duration patience) {
       this.lastWords = lastWords;
+      this.patience = patience;
     }
 
     private boolean ends() {
       try {
-        return ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        return ended.await(patience.toNanos(), TimeUnit.NANOSECONDS);
       } catch (InterruptedException _) {
         Thread.currentThread().interrupt();
         return false;

@@ -6,7 +6,7 @@ import picocli.CommandLine.Option;
 public final class CommonFlags {
   @Option(
       names = {"-v", "--verbose"},
-      description = "Says more: kernels chosen, and where a failure came from.")
+      description = "Says more: kernels chosen, time by stage, and where a failure came from.")
   private boolean verbose;
 
   @Option(

@@ -11,7 +11,7 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import picocli.CommandLine.Option;
 
 /** Which model, and how to read its metadata. */
-public final class ModelFlags {
+public final class ModelFlags extends HubFlags {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "FILE",

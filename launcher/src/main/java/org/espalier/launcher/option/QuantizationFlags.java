@@ -8,12 +8,17 @@ import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
+import org.espalier.runtime.quantisation.pipeline.Recipe;
+import org.espalier.runtime.quantisation.pipeline.Shard;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
+  private static final int REFINEMENTS = 1;
+  private static final int TUNING = 1;
+
   @Option(
       names = "--calibration",
       paramLabel = "FILE",
@@ -75,12 +80,59 @@ public final class QuantizationFlags {
   private double damping = RotatedHessian.DEFAULT_DAMPING;
 
   @Option(
+      names = "--recipe",
+      paramLabel = "WHICH",
+      description =
+          "best: with the levers that proved worth it, --refine 1 and --tune 1; published: with none."
+              + " The flags that follow change either. Default: best.")
+  private String recipe = "best";
+
+  @Option(
       names = "--refine",
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: ${DEFAULT-VALUE}, the algorithm as published.")
-  private int refinements = 0;
+              + " Default: 1; published: 0.")
+  private Optional<Integer> refinements = Optional.empty();
+
+  @Option(
+      names = "--weighting",
+      paramLabel = "WHICH",
+      description =
+          "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
+              + " other. Default: none.")
+  private Optional<String> weighting = Optional.empty();
+
+  @Option(
+      names = "--inputs",
+      paramLabel = "WHICH",
+      description =
+          "What a layer is fitted to: quantized, what the quantised layers before it give; original,"
+              + " what the original ones give. Default: original.")
+  private Optional<String> inputs = Optional.empty();
+
+  @Option(
+      names = "--shrink",
+      paramLabel = "TOKENS",
+      description =
+          "Mixes so many tokens' worth of the layer's mean into every expert's Hessian. Default: 0.")
+  private double shrinkage = 0;
+
+  @Option(
+      names = "--tune",
+      paramLabel = "N",
+      description =
+          "Passes over the calibration text that tune norms, signs and routers towards the original's"
+              + " predictions; the model is held decoded in memory. Default: 1; published: 0.")
+  private Optional<Integer> tuning = Optional.empty();
+
+  @Option(
+      names = "--attention",
+      paramLabel = "TYPE",
+      description =
+          "Stores the matrices of attention as q8_0, bf16, f16 or f32 instead of in codes: more bits,"
+              + " and less lost. Default: in codes.")
+  private Optional<EmbeddingType> attention = Optional.empty();
 
   @Option(
       names = "--embeddings",
@@ -139,6 +191,16 @@ public final class QuantizationFlags {
   private Optional<BackendId> backend = Optional.empty();
 
   @Option(
+      names = "--shard",
+      paramLabel = "I/N",
+      converter = ShardConverter.class,
+      description =
+          "Quantises the I-th of N shares of the matrices, from 1/N to N/N, on this machine; they stay"
+              + " in a folder beside FILE, FILE.shard-I-of-N, until merge joins all. Implies --inputs"
+              + " original --tune 0.")
+  private Optional<Shard> shard = Optional.empty();
+
+  @Option(
       names = {"-t", "--threads"},
       paramLabel = "N",
       description = "Threads. Default: as many as there are physical cores, which -1 means too.")
@@ -152,8 +214,11 @@ public final class QuantizationFlags {
     if (!(damping >= 0) || Double.isInfinite(damping)) {
       throw new InvalidRequest("--damping must be a number from 0: " + damping);
     }
-    if (refinements < 0) {
-      throw new InvalidRequest("--refine must be 0 or more: " + refinements);
+    boolean best = isFirst("--recipe", recipe, "best", "published");
+    requireNatural("--refine", refinements);
+    requireNatural("--tune", tuning);
+    if (!(shrinkage >= 0) || Double.isInfinite(shrinkage)) {
+      throw new InvalidRequest("--shrink must be a number from 0: " + shrinkage);
     }
     if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
       throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
@@ -165,14 +230,34 @@ public final class QuantizationFlags {
         seed,
         hessian,
         damping,
-        refinements,
+        refinements.orElse(best ? REFINEMENTS : 0),
+        new Recipe(
+            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false),
+            inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false),
+            shrinkage,
+            tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
+            attention),
         compatible,
         embeddings,
         name,
         resume,
         restart,
         hessians,
-        threads < 0 ? PhysicalCores.count() : threads);
+        threads < 0 ? PhysicalCores.count() : threads,
+        shard);
+  }
+
+  private static boolean isFirst(String flag, String value, String first, String second) {
+    if (!value.equals(first) && !value.equals(second)) {
+      throw new InvalidRequest("%s is %s or %s, not %s".formatted(flag, first, second, value));
+    }
+    return value.equals(first);
+  }
+
+  private static void requireNatural(String flag, Optional<Integer> value) {
+    if (value.isPresent() && value.get() < 0) {
+      throw new InvalidRequest(flag + " must be 0 or more: " + value.get());
+    }
   }
 
   /** What to calibrate on. */

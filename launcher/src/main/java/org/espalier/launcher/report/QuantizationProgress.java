@@ -67,13 +67,19 @@ public final class QuantizationProgress implements QuantizationListener {
       console.say(String.format(Locale.ROOT, "%s: %.1f s", name, seconds));
     } else if (now - shown >= PAUSE_NANOS) {
       shown = now;
-      String left =
-          done == 0
-              ? ""
-              : String.format(Locale.ROOT, ", %.0f s left", seconds * (total - done) / done);
+      String left = done == 0 ? "" : ", " + duration(seconds * (total - done) / done) + " left";
       console.progress(
           String.format(Locale.ROOT, "%s: %.0f %%%s", name, 100.0 * done / total, left));
     }
+  }
+
+  private static String duration(double seconds) {
+    if (seconds < 120) {
+      return String.format(Locale.ROOT, "%.0f s", seconds);
+    }
+    return seconds < 7200
+        ? String.format(Locale.ROOT, "%.0f min", seconds / 60)
+        : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
   }
 
   @Override

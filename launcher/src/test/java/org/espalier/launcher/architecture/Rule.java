@@ -14,6 +14,11 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.syntax.elements.ClassesShouldConjunction;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
+import org.espalier.api.backend.BackendProvider;
+import org.espalier.api.codec.Codec;
+import org.espalier.api.codec.TileQuantizer;
+import org.espalier.api.format.ModelFormat;
+import org.espalier.api.model.Architecture;
 
 /** What no one may do in this project, and why, each with a class that does it. */
 enum Rule {
@@ -48,6 +53,7 @@ enum Rule {
               "org.espalier.format..",
               "org.espalier.arch..",
               "org.espalier.runtime..",
+              "org.espalier.server..",
               "org.espalier.launcher..",
               "org.espalier.testkit..")
           .because("every backend runs every codec, so neither side may know the other"),
@@ -68,6 +74,25 @@ enum Rule {
   RUNTIME_RECEIVES_ITS_PROVIDERS(
       only("org.espalier.runtime..").because("whoever embeds it decides what plugs in"),
       Planted.in("org.espalier.runtime.planted", "org.espalier.format.gguf.GgufFormat format;")),
+
+  SERVER_SERVES_WHAT_IT_IS_GIVEN(
+      only("org.espalier.server..", "org.espalier.runtime..", "io.helidon..", "tools.jackson..")
+          .because("which model is served, and what runs it, is decided by whoever starts it"),
+      Planted.in("org.espalier.server.planted", "org.espalier.format.gguf.GgufFormat format;")),
+
+  HTTP_IN_ONE_PACKAGE(
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("org.espalier.server.http")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.helidon..")
+          .because("the HTTP stack is a choice that may change"),
+      Planted.in(
+          "org.espalier.server.planted",
+          "io.helidon.Planted planted;",
+          "io/helidon/Planted.java",
+          "package io.helidon; public class Planted {}")),
 
   LAUNCHER_HAS_NO_FAVOURITES(
       noClasses()
@@ -126,6 +151,21 @@ enum Rule {
           "dev.hardwood.InputFile file;",
           "dev/hardwood/InputFile.java",
           "package dev.hardwood; public class InputFile {}")),
+
+  DOWNLOADS_KNOW_API_ONLY(
+      only("org.espalier.downloads..", "tools.jackson..")
+          .because("where files come from has nothing to do with what runs them"),
+      Planted.in("org.espalier.downloads.planted", "org.espalier.runtime.Model model;")),
+
+  NETWORK_CLIENT_IN_THE_DOWNLOADS_ONLY(
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("org.espalier.downloads..", "org.espalier.server.load..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("java.net.http..")
+          .because("nothing goes out to the network but what the user asked to be fetched"),
+      Planted.in("org.espalier.runtime.planted", "java.net.http.HttpClient client;")),
 
   CONTAINER_IN_THE_LAUNCHER_ONLY(
       noClasses()
@@ -187,6 +227,31 @@ enum Rule {
           .because("several models and generations live in one process"),
       Planted.in("org.espalier.runtime.planted", "static int count;")),
 
+  ENTRY_POINTS_ONLY(
+      classes()
+          .that()
+          .arePublic()
+          .and()
+          .areTopLevelClasses()
+          .and()
+          .resideInAnyPackage(
+              "org.espalier.format.*",
+              "org.espalier.codec.*",
+              "org.espalier.arch.*",
+              "org.espalier.backend.*")
+          .should()
+          .beAssignableTo(ModelFormat.class)
+          .orShould()
+          .beAssignableTo(Codec.class)
+          .orShould()
+          .beAssignableTo(TileQuantizer.class)
+          .orShould()
+          .beAssignableTo(Architecture.class)
+          .orShould()
+          .beAssignableTo(BackendProvider.class)
+          .because("a module of providers shows its services and nothing else"),
+      Planted.in("org.espalier.codec.planted", "")),
+
   NO_CYCLES(
       slices()
           .matching("org.espalier.(**)")
@@ -228,7 +293,8 @@ enum Rule {
 
   /** Classes of a package may use it, api and the JDK, and what else is listed. */
   private static ClassesShouldConjunction only(String own, String... others) {
-    Stream<String> common = Stream.of(own, "org.espalier.api..", "java..", "org.jspecify..");
+    Stream<String> common =
+        Stream.of(own, "org.espalier.api..", "java..", "jdk.jfr..", "org.jspecify..");
     return classes()
         .that()
         .resideInAPackage(own)

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.espalier.runtime.benchmark.SpeedResult;
 import org.espalier.runtime.benchmark.SpeedTest;
@@ -48,7 +49,8 @@ class BenchFormatTest {
         new SpeedResult(test, List.of(nanos)),
         700_000_000,
         35e9,
-        Instant.parse("2026-01-02T03:04:05Z"));
+        Instant.parse("2026-01-02T03:04:05Z"),
+        Optional.empty());
   }
 
   private static final List<BenchReport> REPORTS =

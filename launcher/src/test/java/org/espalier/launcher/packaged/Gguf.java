@@ -45,6 +45,12 @@ final class Gguf {
     return this;
   }
 
+  /** Sets how many values an array has: it follows the key, its type and that of its values. */
+  Gguf count(String key, long count) {
+    buffer().putLong(find(key) + key.length() + 2 * Integer.BYTES, count);
+    return this;
+  }
+
   Path write(Path file) throws IOException {
     return Files.write(file, bytes);
   }

@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
  * One launch of the packaged program in a process of its own, on the module path, as the espalier
@@ -24,11 +26,26 @@ record Launch(int exitCode, String out, String err) {
   /** Models that tests share. */
   static final Path MODELS = Path.of(System.getProperty("espalier.models"));
 
+  /** The folder of the product's jars. */
+  static final Path MODULES = Path.of(System.getProperty("espalier.modules"));
+
   static final Path DEMO = MODELS.resolve("tiny-tales-qtip.gguf");
 
   /** Runs a command with the modules of the product alone. */
   static Launch of(String... arguments) throws IOException, InterruptedException {
     return with(List.of(), "", arguments);
+  }
+
+  /** Runs a command in an environment that has some variables more. */
+  static Launch in(Map<String, String> environment, String... arguments)
+      throws IOException, InterruptedException {
+    Path folder = Files.createTempDirectory(Path.of("target"), "launch-");
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    ProcessBuilder builder = builder(List.of(), arguments);
+    builder.environment().putAll(environment);
+    return ended(
+        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start(), out, err);
   }
 
   /** Runs a command that may take half an hour. */
@@ -54,6 +71,20 @@ record Launch(int exitCode, String out, String err) {
     Process process =
         builder(plugins, arguments)
             .redirectInput(input.toFile())
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile())
+            .start();
+    return ended(process, out, err);
+  }
+
+  /** Runs a command on a module path of which everything is named, the product's jars too. */
+  static Launch on(List<Path> modulePath, String... arguments)
+      throws IOException, InterruptedException {
+    Path folder = Files.createTempDirectory(Path.of("target"), "launch-");
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    Process process =
+        javaOn(modulePath, arguments)
             .redirectOutput(out.toFile())
             .redirectError(err.toFile())
             .start();
@@ -104,8 +135,12 @@ record Launch(int exitCode, String out, String err) {
   }
 
   private static ProcessBuilder builder(List<Path> plugins, String... arguments) {
-    List<String> path = new ArrayList<>(List.of(System.getProperty("espalier.modules")));
-    plugins.forEach(plugin -> path.add(plugin.toString()));
+    List<Path> path = new ArrayList<>(List.of(MODULES));
+    path.addAll(plugins);
+    return javaOn(path, arguments);
+  }
+
+  private static ProcessBuilder javaOn(List<Path> path, String... arguments) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -114,8 +149,8 @@ record Launch(int exitCode, String out, String err) {
                 "-Xmx1g",
                 "-Despalier.home=" + MODELS.getParent(),
                 "-p",
-                String.join(File.pathSeparator, path),
-                "--enable-native-access=dev.hardwood.core,snappy.java",
+                path.stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator)),
+                "--enable-native-access=dev.hardwood.core,snappy.java,org.espalier.backend.cuda,jcuda",
                 "-m",
                 "org.espalier.launcher/org.espalier.launcher.Main"));
     command.addAll(List.of(arguments));

@@ -48,6 +48,48 @@ class PluginTest {
     assertTrue(launch.sentence().contains("the beads are stuck"), launch.err());
   }
 
+  @Test
+  void aKernelThatDoesNotStartIsNamed() throws Exception {
+    Path classes =
+        Sources.compile(
+            Map.of(
+                "module-info.java",
+                """
+                module com.example.broken {
+                  requires org.espalier.backend.cpu;
+                  provides org.espalier.backend.cpu.spi.CpuKernelProvider with
+                      com.example.broken.Broken;
+                }
+                """,
+                "com/example/broken/Broken.java",
+                """
+                package com.example.broken;
+                import org.espalier.api.Offer;
+                import org.espalier.api.backend.Precision;
+                import org.espalier.api.linear.EncodedLinear;
+                import org.espalier.backend.cpu.spi.*;
+                public final class Broken implements CpuKernelProvider {
+                  public Broken() { throw new IllegalStateException("no beads"); }
+                  public String name() { return "broken"; }
+                  public int preference() { return 1; }
+                  public Offer<CpuKernel> offer(EncodedLinear linear, Precision precision) {
+                    return Offer.declined("never");
+                  }
+                }
+                """),
+            Files.createDirectories(folder.resolve("classes")),
+            "-p",
+            Product.path());
+    Path jar = Sources.jar(classes, folder.resolve("broken.jar"));
+    Launch launch = Launch.with(List.of(jar), "", "completion", "-p", "Once", "-n", "1");
+    assertEquals(1, launch.exitCode(), launch.err());
+    assertTrue(launch.sentence().contains("com.example.broken.Broken"), launch.err());
+    assertTrue(launch.sentence().contains("no beads"), launch.err());
+    Launch listed = Launch.with(List.of(jar), "", "plugins");
+    assertEquals(0, listed.exitCode(), listed.err());
+    assertTrue(listed.out().contains("cannot be used here: a kernel on the module path"));
+  }
+
   private Path backend(String id) throws IOException {
     Path classes =
         Sources.compile(

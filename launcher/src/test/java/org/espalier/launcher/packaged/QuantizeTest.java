@@ -1,8 +1,10 @@
 package org.espalier.launcher.packaged;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -13,8 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.jr.ob.JSON;
 
@@ -25,15 +29,40 @@ class QuantizeTest {
 
   private static final int LENGTH = 32;
 
-  @TempDir private Path folder;
-  private Path checkpoint = Path.of("");
-  private Path ids = Path.of("");
+  @TempDir private static Path shared;
+  private static Path whole = Path.of("");
+  private static Path ids = Path.of("");
+  private static Path model = Path.of("");
+  private static Path hessians = Path.of("");
 
-  @BeforeEach
-  void makeCheckpoint() throws Exception {
-    checkpoint = small().write(folder.resolve("checkpoint"));
-    ids = folder.resolve("ids.npy");
+  @TempDir private Path folder;
+  private Path checkpoint = whole;
+
+  /** What all others are compared with. */
+  @BeforeAll
+  static void quantizeOnce() throws Exception {
+    whole = small().write(shared.resolve("checkpoint"));
+    ids = shared.resolve("ids.npy");
     numpy(ids, 24);
+    hessians = shared.resolve("hessians");
+    model = shared.resolve("one.gguf");
+    Launch launch =
+        Launch.of(
+            arguments(
+                whole,
+                model,
+                List.of(
+                    "-t",
+                    "1",
+                    "--hessians",
+                    hessians + "",
+                    "--json-report",
+                    shared.resolve("report.jsonl") + "",
+                    "--picture",
+                    shared.resolve("losses.svg") + "")));
+    assertEquals(0, launch.exitCode(), launch.err());
+    assertTrue(launch.err().startsWith("estimate: "), launch.err());
+    assertFalse(Files.exists(shared.resolve("one.gguf.work")), "the work folder is gone");
   }
 
   private static Checkpoint small() {
@@ -58,7 +87,7 @@ class QuantizeTest {
     Files.write(path, file.array());
   }
 
-  private String[] arguments(String out, String... more) {
+  private static String[] arguments(Path checkpoint, Path out, List<String> more) {
     List<String> arguments =
         new ArrayList<>(
             List.of(
@@ -68,30 +97,34 @@ class QuantizeTest {
                 "--calibration",
                 ids.toString(),
                 "-o",
-                folder.resolve(out).toString(),
+                out.toString(),
                 "--sequences",
                 "24",
                 "--length",
                 "" + LENGTH));
-    arguments.addAll(List.of(more));
+    if (!more.contains("--recipe")) {
+      arguments.addAll(List.of("--recipe", "published"));
+    }
+    arguments.addAll(more);
     return arguments.toArray(String[]::new);
   }
 
-  private Path quantize(String out, String... more) throws Exception {
-    Launch launch = Launch.of(arguments(out, more));
+  private String[] arguments(String out, String... more) {
+    return arguments(checkpoint, folder.resolve(out), List.of(more));
+  }
+
+  private void succeed(String... arguments) throws Exception {
+    Launch launch = Launch.of(arguments);
     assertEquals(0, launch.exitCode(), launch.err());
-    assertTrue(launch.err().startsWith("estimate: "), launch.err());
-    assertFalse(Files.exists(folder.resolve(out + ".work")), "the work folder is gone");
-    return folder.resolve(out);
+  }
+
+  private void assertSame(String out) throws Exception {
+    assertEquals(-1, Files.mismatch(model, folder.resolve(out)));
   }
 
   @Test
   void theFileIsCompleteAndReported() throws Exception {
-    Path report = folder.resolve("report.jsonl");
-    Path picture = folder.resolve("losses.svg");
-    Path model =
-        quantize("new.gguf", "-t", "2", "--json-report", report + "", "--picture", picture + "");
-    List<String> lines = Files.readAllLines(report);
+    List<String> lines = Files.readAllLines(shared.resolve("report.jsonl"));
     assertEquals(MATRICES, lines.size());
     for (String line : lines) {
       Map<String, Object> matrix = JSON.std.mapFrom(line);
@@ -99,21 +132,17 @@ class QuantizeTest {
       assertTrue(relative > 0 && relative < 0.15, line);
       assertTrue(((Number) matrix.get("tokens")).longValue() > 0, line);
     }
-    assertTrue(Files.readString(picture).contains("expert down"));
+    assertTrue(Files.readString(shared.resolve("losses.svg")).contains("expert down"));
     String shown = Launch.of("inspect", model.toString()).out();
     assertTrue(shown.contains("espalier.quantisation.codec"), shown);
     assertTrue(shown.contains("tokenizer.ggml.eos_token_id"), shown);
     assertTrue(shown.contains("read as qtip"), shown);
     assertTrue(shown.matches("(?s).*token_embd.weight +BF16 .*"), shown);
-    assertEquals(
-        0, Launch.of("logits", "-m", model + "", "--tokens", "1,2", "-o", model + ".l").exitCode());
+    succeed("logits", "-m", model + "", "--tokens", "1,2", "-o", folder.resolve("l") + "");
   }
 
   @Test
-  void theSameBytesAtAnyThreadCountAndAfterEveryKill() throws Exception {
-    byte[] expected = Files.readAllBytes(quantize("one.gguf", "-t", "1"));
-    assertTrue(
-        java.util.Arrays.equals(expected, Files.readAllBytes(quantize("three.gguf", "-t", "3"))));
+  void theSameBytesAfterEveryKill() throws Exception {
     Random random = new Random(5);
     Path out = folder.resolve("killed.gguf");
     Path work = folder.resolve("killed.gguf.work");
@@ -131,9 +160,9 @@ class QuantizeTest {
       Launch refused = Launch.of(arguments("killed.gguf", "--seed", "7", "--resume"));
       assertTrue(refused.err().contains("begun with another seed (1, now 7)"), refused.err());
       assertTrue(Launch.of(arguments("killed.gguf")).err().contains("--resume goes on"));
-      quantize("killed.gguf", "-t", "2", "--resume");
+      succeed(arguments("killed.gguf", "-t", "2", "--resume"));
     }
-    assertTrue(java.util.Arrays.equals(expected, Files.readAllBytes(out)));
+    assertSame("killed.gguf");
   }
 
   /** Waits until one more matrix than kills so far is there. */
@@ -153,26 +182,102 @@ class QuantizeTest {
   }
 
   @Test
-  void savedHessiansGiveTheSameFile() throws Exception {
-    Path saved = folder.resolve("hessians");
-    Path first = quantize("first.gguf", "--hessians", saved + "");
-    Launch launch =
-        Launch.of(
-            "quantize",
-            "-m",
-            checkpoint + "",
-            "--hessians",
-            saved + "",
-            "-o",
-            folder + "/again.gguf");
-    assertEquals(0, launch.exitCode(), launch.err());
-    assertEquals(-1, Files.mismatch(first, folder.resolve("again.gguf")));
-    quantize("mean.gguf", "--hessians", saved + "", "--hessian", "layer-mean", "--compatible");
-    String shown = Launch.of("inspect", folder + "/mean.gguf").out();
+  void theSameBytesFromSavedHessiansAtAnyThreadCount() throws Exception {
+    String[] rest = {"-m", whole + "", "--hessians", hessians + "", "--recipe", "published"};
+    succeed(concat(rest, "quantize", "-t", "3", "-o", folder.resolve("again.gguf") + ""));
+    assertSame("again.gguf");
+    Path mean = folder.resolve("mean.gguf");
+    succeed(concat(rest, "quantize", "--hessian", "layer-mean", "--compatible", "-o", mean + ""));
+    String shown = Launch.of("inspect", mean + "").out();
     assertTrue(shown.contains("Metadata (17)"), shown);
     assertTrue(shown.contains("olmoe.expert_weights_scale"), shown);
     assertTrue(shown.matches("(?s).*token_embd.weight +F32 .*"), shown);
     assertFalse(shown.contains("espalier."), shown);
+  }
+
+  private static String[] concat(String[] rest, String... first) {
+    List<String> all = new ArrayList<>(List.of(first));
+    all.addAll(List.of(rest));
+    return all.toArray(String[]::new);
+  }
+
+  @Test
+  void shardsJoinToTheFileOfASingleRun() throws Exception {
+    for (int shard : new int[] {3, 1}) {
+      succeed(arguments("joined.gguf", "--shard", shard + "/3", "-t", "2"));
+    }
+    String[] merge = {"merge", "-m", whole + "", "-o", folder.resolve("joined.gguf") + ""};
+    Launch launch = Launch.of(merge);
+    assertTrue(launch.sentence().contains("of 3 shards [2] are missing"), launch.err());
+    // The machine of the second has Hessians from elsewhere, and is interrupted.
+    String[] second = arguments("joined.gguf", "--shard", "2/3", "--hessians", hessians + "");
+    Path units = folder.resolve("joined.gguf.shard-2-of-3");
+    Process process = Launch.begin(folder.resolve("out"), folder.resolve("err"), second);
+    await(process, units, 1);
+    process.destroyForcibly().waitFor();
+    assertTrue(Launch.of(merge).sentence().contains("is unfinished"));
+    succeed(concat(new String[] {"--resume"}, second));
+    assertFalse(Files.exists(folder.resolve("joined.gguf")));
+    succeed(arguments("other", "--shard", "1/30", "--seed", "2"));
+    String other = folder.resolve("other.shard-1-of-30").toString();
+    launch = Launch.of(concat(new String[] {units + "", other}, merge));
+    assertTrue(launch.sentence().contains("seed is 1 in one and 2 in the other"), launch.err());
+    succeed(merge);
+    assertSame("joined.gguf");
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aFullDiskIsOneSentenceAndTheWorkGoesOnAfterwards() throws Exception {
+    assumeTrue(Files.isWritable(Path.of("/dev/full")));
+    String[] shard = arguments("full", "--shard", "1/10", "--hessians", hessians + "");
+    succeed(shard);
+    Path work = folder.resolve("full.shard-1-of-10");
+    Path unit = work.resolve("blk.0.attn_q.0.unit");
+    byte[] expected = Files.readAllBytes(unit);
+    Files.delete(unit);
+    Path unfinished = work.resolve("blk.0.attn_q.0.unit.part");
+    Files.createSymbolicLink(unfinished, Path.of("/dev/full"));
+    Launch launch = Launch.of(concat(new String[] {"--resume"}, shard));
+    assertEquals(1, launch.exitCode());
+    String said = launch.err();
+    assertTrue(said.contains("No space left on device); finished work is kept"), said);
+    Files.delete(unfinished);
+    succeed(concat(new String[] {"--resume"}, shard));
+    assertArrayEquals(expected, Files.readAllBytes(unit));
+  }
+
+  @Test
+  void leversChangeTheFileAndAreSaidInIt() throws Exception {
+    Path best = folder.resolve("best.gguf");
+    Path report = folder.resolve("best.jsonl");
+    succeed(arguments("best.gguf", "--recipe", "best", "--json-report", report + ""));
+    Path published = model;
+    String shown = Launch.of("inspect", published + "").out();
+    assertTrue(shown.matches("(?s).*espalier.quantisation.weighting +\\S+ +none.*"), shown);
+    assertTrue(shown.matches("(?s).*espalier.quantisation.tuning +\\S+ +0.*"), shown);
+    assertEquals(Files.size(published) / 4096, Files.size(best) / 4096, "no more bits");
+    double before = loss(shared.resolve("report.jsonl"));
+    double after = loss(report);
+    assertTrue(after < before, after + " against " + before);
+    Path attention = folder.resolve("attention.gguf");
+    succeed(arguments("attention.gguf", "--recipe", "best", "--attention", "q8_0"));
+    shown = Launch.of("inspect", attention + "").out();
+    assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q8_0 .*"), shown);
+    Launch refused = Launch.of(arguments("new.gguf", "--inputs", "rounded"));
+    assertEquals(2, refused.exitCode());
+    assertTrue(refused.sentence().contains("quantized or original"), refused.err());
+    refused = Launch.of(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
+    assertTrue(refused.sentence().contains("--shard goes with"), refused.err());
+  }
+
+  /** Mean over all matrices. A model of random weights says too little for a test of its KL. */
+  private static double loss(Path report) throws Exception {
+    double sum = 0;
+    for (String line : Files.readAllLines(report)) {
+      sum += ((Number) JSON.std.mapFrom(line).get("relative_proxy_loss")).doubleValue();
+    }
+    return sum / MATRICES;
   }
 
   @Test
@@ -199,24 +304,45 @@ class QuantizeTest {
       assertEquals(MATRICES / 2, files.filter(f -> f.toString().endsWith(".unit")).count());
     }
     assertFalse(Files.exists(folder.resolve("new.gguf")));
-    Files.delete(checkpoint.resolve("model-00002-of-00002.safetensors"));
+    Path embeddings =
+        small().set("lm_head.weight", 5, Float.NEGATIVE_INFINITY).write(folder.resolve("head"));
+    launch =
+        Launch.of(
+            "quantize",
+            "-m",
+            embeddings + "",
+            "--recipe",
+            "published",
+            "--calibration",
+            ids + "",
+            "--length",
+            "16",
+            "-o",
+            folder.resolve("head.gguf") + "");
+    assertTrue(launch.err().contains("output.weight is -Infinity (row 0, column 5)"), launch.err());
+    Path second = checkpoint.resolve("model-00002-of-00002.safetensors");
+    byte[] bytes = Files.readAllBytes(second);
+    Files.write(second, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+    launch = Launch.of(arguments("new.gguf", "--resume"));
+    assertTrue(launch.sentence().contains("model-00002-of-00002.safetensors"), launch.err());
+    Files.delete(second);
     launch = Launch.of(arguments("new.gguf", "--resume"));
     assertTrue(launch.sentence().contains("model-00002-of-00002.safetensors"), launch.err());
     launch = Launch.of(arguments("new.gguf", "--length", "31", "--hessian", "median"));
     assertEquals(2, launch.exitCode());
     assertTrue(launch.sentence().contains("per-expert, layer-mean and token-weighted"));
+    assertTrue(Launch.of(arguments("new.gguf", "--shard", "3/2")).sentence().contains("shard"));
   }
 
   @Test
   void ctrlCEndsWith130AndCanBeResumed() throws Exception {
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
-    numpy(ids, 24);
     Process process = Launch.begin(out, err, arguments("new.gguf", "-t", "1"));
     await(process, folder.resolve("new.gguf.work"), 2);
     process.destroy(); // SIGTERM takes the same way as SIGINT
     assertEquals(143, Launch.ended(process, out, err).exitCode());
     assertFalse(Files.readString(err).contains("Exception"), Files.readString(err));
-    quantize("new.gguf", "--resume");
+    assertTrue(Launch.of(arguments("new.gguf")).sentence().contains("--resume goes on"));
   }
 }

@@ -9,6 +9,9 @@ public interface GenerationListener {
   /** A token was drawn. Its text may be empty as long as a character or stop text is incomplete. */
   default void token(int token, String text) {}
 
+  /** Drawing a token took so long, without the forward pass before it. */
+  default void sampled(long nanos) {}
+
   /** Text that was held back and turned out to belong to the output after all. */
   default void flush(String text) {}
 

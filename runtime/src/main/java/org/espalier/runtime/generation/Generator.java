@@ -8,6 +8,8 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations.Tokens;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
+import org.espalier.runtime.event.PromptBatch;
+import org.espalier.runtime.event.TokenDrawn;
 import org.espalier.runtime.sampling.Sampler;
 import org.espalier.runtime.sampling.SamplingOptions;
 import org.espalier.runtime.tokenizer.Tokenizer;
@@ -182,6 +184,8 @@ public final class Generator {
         if (listener.cancelled()) {
           return false;
         }
+        PromptBatch event = new PromptBatch();
+        event.begin();
         long start = System.nanoTime();
         int to = Math.min(prompt.length, from + batch);
         int[] piece = Arrays.copyOfRange(prompt, from, to);
@@ -191,6 +195,11 @@ public final class Generator {
           rows.read(0, logits, 0);
         }
         promptNanos += System.nanoTime() - start;
+        if (event.shouldCommit()) {
+          event.tokens = piece.length;
+          event.position = session.position() - piece.length;
+          event.commit();
+        }
         promptTokens = to;
         remember(piece);
         for (int token : piece) {
@@ -205,9 +214,9 @@ public final class Generator {
       if (options.maximumTokens() == 0) {
         return FinishReason.LENGTH;
       }
-      long start = System.nanoTime();
-      int token = sampler.sample(logits, 0, drawable());
-      evaluationNanos += System.nanoTime() - start;
+      TokenDrawn event = new TokenDrawn();
+      event.begin();
+      int token = draw(event);
       Optional<FinishReason> end = take(token);
       while (end.isEmpty()) {
         token = advance(token);
@@ -218,14 +227,30 @@ public final class Generator {
 
     /** Puts a drawn token into the session and draws the one after it. */
     private int advance(int token) {
+      TokenDrawn event = new TokenDrawn();
+      event.begin();
       long start = System.nanoTime();
       single[0] = token;
       session.forward(next, 1).read(0, logits, 0);
       remember(single);
-      int drawnNext = sampler.sample(logits, 0, drawable());
       evaluations++;
       evaluationNanos += System.nanoTime() - start;
-      return drawnNext;
+      return draw(event);
+    }
+
+    private int draw(TokenDrawn event) {
+      long start = System.nanoTime();
+      int token = sampler.sample(logits, 0, drawable());
+      long nanos = System.nanoTime() - start;
+      evaluationNanos += nanos;
+      listener.sampled(nanos);
+      if (event.shouldCommit()) {
+        event.token = token;
+        event.position = session.position();
+        event.sampling = nanos;
+        event.commit();
+      }
+      return token;
     }
 
     /** Notes a drawn token, and says why it is the last if it is. */

@@ -61,6 +61,11 @@ record BackendContext(
     }
 
     @Override
+    public boolean borrowsExperts() {
+      return backend.borrowsExperts();
+    }
+
+    @Override
     public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
       return backend.footprint(plan, options, session);
     }

@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.Unsupported;
@@ -13,7 +14,10 @@ import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.BackendProvider;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.Footprint;
+import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.ElementType;
 
 /**
  * Chooses a backend for a plan.
@@ -28,32 +32,44 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
     settings = Map.copyOf(settings);
   }
 
+  /** As below, saying nothing of memory. */
+  public CompiledPlan compile(Optional<BackendId> named, ModelPlan plan, CompileOptions options) {
+    return compile(named, plan, options, _ -> {});
+  }
+
   /**
    * Starts a backend and compiles the plan: on the named one, or on the one of highest preference
    * that starts and compiles it. Backends that were started in vain are closed.
    *
+   * @param notices told what the plan needs and what there is, before weights are copied to a
+   *     device
    * @throws Unsupported when nobody compiles it, with all reasons
    */
-  public CompiledPlan compile(Optional<BackendId> named, ModelPlan plan, CompileOptions options) {
-    return named.isPresent() ? compileOn(named.get(), plan, options) : compileOnBest(plan, options);
+  public CompiledPlan compile(
+      Optional<BackendId> named, ModelPlan plan, CompileOptions options, Consumer<String> notices) {
+    return named.isPresent()
+        ? compileOn(named.get(), plan, options, notices)
+        : compileOnBest(plan, options, notices);
   }
 
-  private CompiledPlan compileOn(BackendId id, ModelPlan plan, CompileOptions options) {
+  private CompiledPlan compileOn(
+      BackendId id, ModelPlan plan, CompileOptions options, Consumer<String> notices) {
     BackendProvider provider =
         find(providers, id)
             .orElseThrow(() ->
                 new Unsupported("there is no backend '%s'; there are: %s".formatted(id, known())));
-    return tryOn(provider, plan, options, List.of())
+    return tryOn(provider, plan, options, List.of(), notices)
         .orElseThrow(reason ->
             new Unsupported("the backend '%s' cannot run this model: %s".formatted(id, reason)));
   }
 
-  private CompiledPlan compileOnBest(ModelPlan plan, CompileOptions options) {
+  private CompiledPlan compileOnBest(
+      ModelPlan plan, CompileOptions options, Consumer<String> notices) {
     Refusals refusals = new Refusals();
     for (BackendProvider provider : byPreference()) {
       Offer<CompiledPlan> offer;
       try {
-        offer = tryOn(provider, plan, options, refusals.list());
+        offer = tryOn(provider, plan, options, refusals.list(), notices);
       } catch (DeviceFailure e) {
         // A broken accelerator must not keep the others from running the model.
         offer = Offer.declined(String.valueOf(e.getMessage()));
@@ -70,7 +86,11 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
   }
 
   private Offer<CompiledPlan> tryOn(
-      BackendProvider provider, ModelPlan plan, CompileOptions options, List<String> declined) {
+      BackendProvider provider,
+      ModelPlan plan,
+      CompileOptions options,
+      List<String> declined,
+      Consumer<String> notices) {
     try (Resources building = new Resources()) {
       BackendContext context =
           new BackendContext(providers, threads, settings, List.of(provider.id()), building);
@@ -78,6 +98,7 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         case Offer.Declined<Backend>(String reason) -> Offer.declined(reason);
         case Offer.Accepted<Backend>(Backend backend) -> {
           building.add(backend, Backend::close);
+          tellNeeds(backend, plan, options, notices);
           yield backend
               .compile(plan, options)
               .map(executable -> {
@@ -88,6 +109,34 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         }
       };
     }
+  }
+
+  /** Says what a device will need before it is filled; who reads weights in place needs no word. */
+  private static void tellNeeds(
+      Backend backend, ModelPlan plan, CompileOptions options, Consumer<String> notices) {
+    ElementType cache =
+        switch (options.precision()) {
+          case EXACT -> ElementType.F32;
+          case FAST -> ElementType.F16;
+        };
+    int context = Math.max(1, plan.contextLength());
+    Footprint need = backend.footprint(plan, options, new SessionOptions(context, cache));
+    if (need.mapped() == 0 && need.weights() > 0) {
+      notices.accept(
+          "%s needs %,d MiB (weights %,d, keys and values of %,d positions %,d, working memory %,d) of %s"
+              .formatted(
+                  backend.id(),
+                  mebibytes(need.weights() + need.cache() + need.scratch()),
+                  mebibytes(need.weights()),
+                  context,
+                  mebibytes(need.cache()),
+                  mebibytes(need.scratch()),
+                  backend.device()));
+    }
+  }
+
+  private static long mebibytes(long bytes) {
+    return bytes + (1 << 20) - 1 >> 20;
   }
 
   /** Starts a backend only to see whether it can, and closes it: its machine in words. */

@@ -1,10 +1,13 @@
 package org.espalier.runtime.loading;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import org.espalier.api.format.Metadata;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.api.format.ModelArtifact;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.api.tensor.Tensor;
 
 /**
@@ -40,6 +43,11 @@ public record OverriddenArtifact(ModelArtifact file, Metadata metadata) implemen
   @Override
   public Map<String, Tensor> tensors() {
     return file.tensors();
+  }
+
+  @Override
+  public Optional<FileMap.Extent> find(MemorySegment bytes) {
+    return file.find(bytes);
   }
 
   @Override

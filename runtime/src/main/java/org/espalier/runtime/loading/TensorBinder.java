@@ -2,6 +2,8 @@ package org.espalier.runtime.loading;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -111,8 +113,8 @@ public final class TensorBinder implements Binder {
     return switch (claims.size()) {
       case 0 ->
           throw new Unsupported(
-              "no codec understands %s (%s)"
-                  .formatted(describe(group), refusals.or("none is installed")));
+              "no codec understands %s; known codecs: %s (%s)"
+                  .formatted(describe(group), known(), refusals.or("none is installed")));
       case 1 -> checked(group, claims.getFirst());
       default ->
           throw new Unsupported(
@@ -123,6 +125,12 @@ public final class TensorBinder implements Binder {
                           .map(claim -> claim.codec().value())
                           .collect(Collectors.joining(", "))));
     };
+  }
+
+  private String known() {
+    return codecs.isEmpty()
+        ? "none"
+        : codecs.stream().map(codec -> codec.id().value()).collect(Collectors.joining(", "));
   }
 
   private EncodedLinear checked(TensorGroup group, EncodedLinear claim) {
@@ -136,7 +144,10 @@ public final class TensorBinder implements Binder {
 
   private String describe(TensorGroup group) {
     Map<String, Tensor> members = new TreeMap<>(group.members());
-    Tensor first = members.getOrDefault(WEIGHT, members.values().iterator().next());
+    Tensor largest =
+        Collections.max(
+            members.values(), Comparator.comparingLong(member -> member.bytes().byteSize()));
+    Tensor first = members.getOrDefault(WEIGHT, largest);
     String others =
         members.values().stream()
             .filter(member -> member != first)

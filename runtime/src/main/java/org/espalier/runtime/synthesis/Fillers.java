@@ -9,6 +9,9 @@ final class Fillers {
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final ValueLayout.OfShort BITS16 =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   private Fillers() {}
 
   static SyntheticTensor.Filler ones() {
@@ -24,6 +27,16 @@ final class Fillers {
     return (random, count, target) -> {
       for (int i = 0; i < count; i++) {
         target.set(F32, (long) i * Float.BYTES, (float) (deviation * random.nextGaussian()));
+      }
+    };
+  }
+
+  /** The same in BF16, cut off. */
+  static SyntheticTensor.Filler brainGaussian(double deviation) {
+    return (random, count, target) -> {
+      for (int i = 0; i < count; i++) {
+        int bits = Float.floatToRawIntBits((float) (deviation * random.nextGaussian()));
+        target.set(BITS16, (long) i * Short.BYTES, (short) (bits >>> Short.SIZE));
       }
     };
   }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.Offer;
@@ -28,21 +29,23 @@ final class OlmoeTensors {
   private static final double HEAD_GAIN = 2.5;
   private static final int CORNER = 1024;
   private static final StorageType F32 = new StorageType.Plain(ElementType.F32);
+  private static final StorageType BF16 = new StorageType.Plain(ElementType.BF16);
 
   private final SyntheticShape shape;
-  private final Codec codec;
+  private final Optional<Codec> codec;
   private final RandomGenerator random;
   private final List<SyntheticTensor> tensors = new ArrayList<>();
   private final Map<LinearShape, Double> rootMeanSquares = new LinkedHashMap<>();
 
-  private OlmoeTensors(SyntheticShape shape, Codec codec, RandomGenerator random) {
+  private OlmoeTensors(SyntheticShape shape, Optional<Codec> codec, RandomGenerator random) {
     this.shape = shape;
     this.codec = codec;
     this.random = random;
   }
 
   /** All tensors, in the order in which they are written. */
-  static List<SyntheticTensor> of(SyntheticShape shape, Codec codec, RandomGenerator random) {
+  static List<SyntheticTensor> of(
+      SyntheticShape shape, Optional<Codec> codec, RandomGenerator random) {
     OlmoeTensors all = new OlmoeTensors(shape, codec, random);
     double unit = 1 / Math.sqrt(shape.width());
     all.matrix("token_embd.weight", shape.vocabulary(), 1);
@@ -100,9 +103,29 @@ final class OlmoeTensors {
   }
 
   private void linear(String stem, LinearShape bank) {
-    Packing packing = packing(bank);
     double deviation = 1 / Math.sqrt(bank.inputs());
-    float scale = (float) (deviation / rootMeanSquare(bank));
+    codec.ifPresentOrElse(
+        encoding -> encoded(stem, bank, encoding, deviation), () -> plain(stem, bank, deviation));
+  }
+
+  private void plain(String stem, LinearShape bank, double deviation) {
+    List<Long> dimensions = new ArrayList<>(List.of((long) bank.outputs(), (long) bank.inputs()));
+    if (stem.endsWith("_exps")) {
+      dimensions.addFirst((long) bank.experts());
+    }
+    tensors.add(
+        new SyntheticTensor(
+            stem + ".weight",
+            BF16,
+            dimensions,
+            bank.weights(),
+            Short.BYTES,
+            Fillers.brainGaussian(deviation)));
+  }
+
+  private void encoded(String stem, LinearShape bank, Codec encoding, double deviation) {
+    Packing packing = packing(bank, encoding);
+    float scale = (float) (deviation / rootMeanSquare(bank, encoding));
     Packing.Member tiles = packing.tiles();
     tensors.add(
         new SyntheticTensor(
@@ -117,16 +140,16 @@ final class OlmoeTensors {
     }
   }
 
-  private double rootMeanSquare(LinearShape bank) {
+  private double rootMeanSquare(LinearShape bank, Codec encoding) {
     // A corner of one matrix says as much as the whole bank.
     LinearShape corner =
         new LinearShape(1, Math.min(bank.outputs(), CORNER), Math.min(bank.inputs(), CORNER));
     return rootMeanSquares.computeIfAbsent(
-        corner, key -> CodeScale.rootMeanSquare(codec, packing(key), random));
+        corner, key -> CodeScale.rootMeanSquare(encoding, packing(key, encoding), random));
   }
 
-  private Packing packing(LinearShape bank) {
-    return switch (codec.packing(bank)) {
+  private static Packing packing(LinearShape bank, Codec encoding) {
+    return switch (encoding.packing(bank)) {
       case Offer.Accepted<Packing>(Packing packing) -> packing;
       case Offer.Declined<Packing>(String reason) ->
           throw new InvalidRequest(

@@ -2,6 +2,7 @@ package org.espalier.runtime.synthesis;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -22,7 +23,8 @@ public final class Synthesizer {
   /**
    * Writes one. When it fails or the thread is interrupted, what stood at the path before is left.
    *
-   * @param codec of the weight matrices; must have a {@linkplain Codec#packing packing}
+   * @param codec of the weight matrices; must have a {@linkplain Codec#packing packing}. Where
+   *     empty they are BF16
    * @param seed equal seeds give equal bytes, whatever the number of threads
    * @param progress receives bytes written so far
    * @throws org.espalier.api.EspalierException.InvalidRequest when the codec cannot hold the shape
@@ -32,7 +34,7 @@ public final class Synthesizer {
       Path path,
       SyntheticShape shape,
       ModelFormat format,
-      Codec codec,
+      Optional<Codec> codec,
       long seed,
       LongConsumer progress) {
     write(path, shape, format, codec, seed, progress, Runtime.getRuntime().availableProcessors());
@@ -42,7 +44,7 @@ public final class Synthesizer {
       Path path,
       SyntheticShape shape,
       ModelFormat format,
-      Codec codec,
+      Optional<Codec> codec,
       long seed,
       LongConsumer progress,
       int threads) {

@@ -54,6 +54,12 @@ public record SyntheticShape(
     }
   }
 
+  /** The same with another number of layers. */
+  public SyntheticShape withLayers(int count) {
+    return new SyntheticShape(
+        name, count, width, heads, experts, expertsUsed, expertWidth, vocabulary, contextLength);
+  }
+
   private static void within(String what, int value, int least, int most) {
     if (value < least || value > most) {
       throw new InvalidRequest(

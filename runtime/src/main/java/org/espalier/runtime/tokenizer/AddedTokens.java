@@ -1,38 +1,44 @@
 package org.espalier.runtime.tokenizer;
 
-import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Map;
-import java.util.TreeMap;
 import org.espalier.api.EspalierException.MalformedModel;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Tokens whose text is cut out of a text before anything else: the leftmost match first, and of
  * several at one place the longest. Immutable.
  */
 final class AddedTokens {
-  /** Bounds the work per character of text, and the depth of the tree. */
+  /** Bounds the work per character of text. */
   static final int LONGEST = 512;
 
-  private final Node root;
+  private static final int NONE = -1;
+
+  /** In order, so that those which begin alike stand together, the shortest first. */
+  private final String[] texts;
+
+  private final int[] ids;
+  private final BitSet firsts = new BitSet();
 
   /**
-   * Builds the search tree.
+   * Sorts the tokens: a tree of their characters would take a hundred times their size.
    *
-   * @param ids by text; an empty text is never found
+   * @param idsByText an empty text is never found
    * @throws MalformedModel when a text is longer than {@link #LONGEST}
    */
-  AddedTokens(Map<String, Integer> ids) {
-    Growing growing = new Growing();
-    ids.forEach((text, id) -> {
-      if (text.length() > LONGEST) {
+  AddedTokens(Map<String, Integer> idsByText) {
+    this.texts =
+        idsByText.keySet().stream().filter(text -> !text.isEmpty()).sorted().toArray(String[]::new);
+    this.ids = new int[texts.length];
+    for (int i = 0; i < texts.length; i++) {
+      ids[i] = idsByText.get(texts[i]);
+      firsts.set(texts[i].charAt(0));
+      if (texts[i].length() > LONGEST) {
         throw new MalformedModel(
             "tokenizer.ggml.tokens[%d] is an added token of %d characters; at most %d are possible"
-                .formatted(id, text.length(), LONGEST));
+                .formatted(ids[i], texts[i].length(), LONGEST));
       }
-      growing.put(text, id);
-    });
-    this.root = growing.freeze(0);
+    }
   }
 
   /** Receives the text between added tokens. */
@@ -43,20 +49,19 @@ final class AddedTokens {
   }
 
   /** Hands the gaps and the ids over in the order of the text. */
-  void cut(String text, TokenIds ids, GapSink gaps) {
+  void cut(String text, TokenIds tokens, GapSink gaps) {
     int gapStart = 0;
     for (int i = 0; i < text.length(); ) {
-      Node first = root.child(text.charAt(i));
-      Node match = first == null ? null : longest(first, text, i + 1);
-      if (match == null) {
+      int match = firsts.get(text.charAt(i)) ? longest(text, i) : NONE;
+      if (match == NONE) {
         i++;
         continue;
       }
       if (i > gapStart) {
         gaps.accept(gapStart, i);
       }
-      ids.add(match.id);
-      i += match.length;
+      tokens.add(ids[match]);
+      i += texts[match].length();
       gapStart = i;
     }
     if (gapStart < text.length()) {
@@ -64,61 +69,35 @@ final class AddedTokens {
     }
   }
 
-  private static @Nullable Node longest(Node first, String text, int from) {
-    Node best = null;
-    int i = from;
-    for (Node node = first; node != null; ) {
-      if (node.id != TokenNames.ABSENT) {
-        best = node;
+  /** The index of the longest token that stands at a place of a text, or {@link #NONE}. */
+  private int longest(String text, int start) {
+    int best = NONE;
+    int from = 0;
+    int to = texts.length;
+    for (int depth = 0; from < to && start + depth < text.length(); depth++) {
+      char next = text.charAt(start + depth);
+      from = bound(from, to, depth, next);
+      to = bound(from, to, depth, next + 1);
+      if (from < to && texts[from].length() == depth + 1) {
+        best = from;
       }
-      node = i < text.length() ? node.child(text.charAt(i++)) : null;
     }
     return best;
   }
 
-  /** A place in the search tree: the text from the root to here may be a token. */
-  private static final class Node {
-    private final char[] characters;
-    private final Node[] children;
-    private final int id;
-    private final int length;
-
-    Node(char[] characters, Node[] children, int id, int length) {
-      this.characters = characters;
-      this.children = children;
-      this.id = id;
-      this.length = length;
-    }
-
-    @Nullable Node child(char character) {
-      int index = Arrays.binarySearch(characters, character);
-      return index < 0 ? null : children[index];
-    }
-  }
-
-  /** A node while the tree is built. */
-  private static final class Growing {
-    private final TreeMap<Character, Growing> children = new TreeMap<>();
-    private int id = TokenNames.ABSENT;
-
-    void put(String text, int token) {
-      Growing node = this;
-      for (int i = 0; i < text.length(); i++) {
-        node = node.children.computeIfAbsent(text.charAt(i), c -> new Growing());
+  /** The first of some tokens that agree so far whose next character is at least that. */
+  private int bound(int from, int to, int depth, int character) {
+    int low = from;
+    int high = to;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      String text = texts[middle];
+      if (text.length() > depth && text.charAt(depth) >= character) {
+        high = middle;
+      } else {
+        low = middle + 1;
       }
-      node.id = token;
     }
-
-    /** As deep as the longest token, which is bounded. */
-    Node freeze(int depth) {
-      char[] characters = new char[children.size()];
-      Node[] frozen = new Node[children.size()];
-      int index = 0;
-      for (Map.Entry<Character, Growing> entry : children.entrySet()) {
-        characters[index] = entry.getKey();
-        frozen[index++] = entry.getValue().freeze(depth + 1);
-      }
-      return new Node(characters, frozen, id, depth);
-    }
+    return low;
   }
 }

@@ -11,6 +11,9 @@ final class BytePairEncoder {
   /** Up to here, looking at all pairs is faster than keeping them sorted. */
   static final int SHORT = 40;
 
+  private static final int MOST_PROBES = 64;
+  private static final int FULL = -1;
+
   private final Vocabulary vocabulary;
   private final Merges merges;
 
@@ -33,8 +36,11 @@ final class BytePairEncoder {
     for (int id = 0; id < vocabulary.size(); id++) {
       byte[] bytes = vocabulary.bytes(id);
       if (vocabulary.kind(id) == TokenKind.NORMAL && isMadeOf(id, bytes, scratch)) {
-        wholePieces[slot(bytes, bytes.length)] = id;
-        longest = Math.max(longest, bytes.length);
+        int slot = slot(bytes, bytes.length);
+        if (slot != FULL) { // or else it is joined from its bytes every time
+          wholePieces[slot] = id;
+          longest = Math.max(longest, bytes.length);
+        }
       }
     }
     return longest;
@@ -56,9 +62,9 @@ final class BytePairEncoder {
     scratch.reserve(Math.multiplyExact(3, end - start));
     int length = utf8(text, start, end, scratch.bytes);
     if (length <= longestWholePiece) {
-      int id = wholePieces[slot(scratch.bytes, length)];
-      if (id != TokenNames.ABSENT) {
-        tokens.add(id);
+      int slot = slot(scratch.bytes, length);
+      if (slot != FULL && wholePieces[slot] != TokenNames.ABSENT) {
+        tokens.add(wholePieces[slot]);
         return;
       }
     }
@@ -81,7 +87,10 @@ final class BytePairEncoder {
     return id;
   }
 
-  /** Where the bytes are in the table of whole pieces, or where they would go. */
+  /**
+   * Where the bytes are in the table of whole pieces, or where they would go; {@link #FULL} where
+   * that is too far from their hash, as with tokens that were made to have equal hashes.
+   */
   private int slot(byte[] bytes, int length) {
     int hash = 0;
     for (int i = 0; i < length; i++) {
@@ -90,11 +99,14 @@ final class BytePairEncoder {
     hash *= 0x9E3779B9;
     int mask = wholePieces.length - 1;
     int slot = (hash ^ hash >>> 15) & mask;
-    while (wholePieces[slot] != TokenNames.ABSENT
-        && !vocabulary.stands(wholePieces[slot], bytes, length)) {
+    for (int probe = 0; probe < MOST_PROBES; probe++) {
+      int id = wholePieces[slot];
+      if (id == TokenNames.ABSENT || vocabulary.stands(id, bytes, length)) {
+        return slot;
+      }
       slot = slot + 1 & mask;
     }
-    return slot;
+    return FULL;
   }
 
   /** Joins the first {@code count} ids of the scratch in place and returns how many are left. */

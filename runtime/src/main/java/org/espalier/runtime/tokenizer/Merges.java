@@ -1,6 +1,7 @@
 package org.espalier.runtime.tokenizer;
 
 import java.util.Arrays;
+import java.util.SplittableRandom;
 
 /**
  * The pairs of tokens that may be joined, with their ranks: the lower the rank, the earlier.
@@ -16,6 +17,9 @@ final class Merges {
   private final int[] ranks;
   private final int[] joined;
   private final int mask;
+
+  /** So that no file can choose pairs that all go to one place. */
+  private final long salt = new SplittableRandom().nextLong();
 
   /**
    * Builds the table.
@@ -59,8 +63,9 @@ final class Merges {
 
   /** Where the pair is, or where it would go. */
   private int slot(long pair) {
-    long hash = pair * 0x9E3779B97F4A7C15L;
-    int slot = (int) (hash ^ hash >>> 32) & mask;
+    long hash = (pair ^ salt) * 0x9E3779B97F4A7C15L;
+    hash = (hash ^ hash >>> 32) * 0xD6E8FEB86659FD93L;
+    int slot = (int) (hash >>> 32) & mask;
     while (pairs[slot] != EMPTY && pairs[slot] != pair) {
       slot = slot + 1 & mask;
     }

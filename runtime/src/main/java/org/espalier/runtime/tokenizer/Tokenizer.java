@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.format.Metadata;
 
@@ -99,6 +100,20 @@ public final class Tokenizer {
       encodePlain(text, scratch, ids);
     }
     return ids.toArray();
+  }
+
+  /**
+   * The tokens of a text that is to be continued, names of control tokens recognised: behind {@link
+   * #beginningOfText}, where the model wants one and the text does not bring it along.
+   *
+   * @throws org.espalier.api.EspalierException as {@link #encode}
+   */
+  public int[] encodePrompt(String text) {
+    int[] tokens = encode(text, true);
+    OptionalInt first = beginningOfText();
+    return first.isEmpty() || (tokens.length > 0 && tokens[0] == first.getAsInt())
+        ? tokens
+        : IntStream.concat(first.stream(), IntStream.of(tokens)).toArray();
   }
 
   private void encodePlain(String plain, BytePairEncoder.Scratch scratch, TokenIds ids) {

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,8 +18,9 @@ import org.espalier.api.math.FloatMatrix;
 
 /**
  * A small trained model with the second moments of all its inputs and what a reference
- * implementation lost on each matrix: the folders {@code hf} and {@code reference} in the one that
- * the property {@code espalier.reference} names. Its JSON is simple enough for expressions.
+ * implementation lost on each matrix, and the signs it drew: the folders {@code hf}, {@code
+ * reference} and {@code gguf} in the one that the property {@code espalier.reference} names. Its
+ * JSON is simple enough for expressions.
  */
 final class TinyTales {
   private static final Pattern TENSOR =
@@ -33,6 +35,7 @@ final class TinyTales {
 
   private final Map<String, FloatMatrix> weights = new HashMap<>();
   private final Map<String, FloatMatrix> hessians = new HashMap<>();
+  private final Map<String, float[]> signs = new HashMap<>();
   private final List<Entry> entries = new ArrayList<>();
 
   /** One quantised matrix of the reference. */
@@ -43,6 +46,21 @@ final class TinyTales {
           + (expert.equals("null") ? ".self_attn." : ".mlp.experts." + expert + ".")
           + projection
           + ".weight";
+    }
+
+    /** What its tensors in the quantised file are called, before the suffix. */
+    String stem() {
+      String kind =
+          switch (projection) {
+            case "q_proj" -> "attn_q";
+            case "k_proj" -> "attn_k";
+            case "v_proj" -> "attn_v";
+            case "o_proj" -> "attn_output";
+            case "gate_proj" -> "ffn_gate_exps";
+            case "up_proj" -> "ffn_up_exps";
+            default -> "ffn_down_exps";
+          };
+      return "blk." + layer + "." + kind;
     }
 
     String input() {
@@ -65,6 +83,7 @@ final class TinyTales {
       readWeights(checkpoint.resolve("model-00002-of-00002.safetensors"));
       readHessians(reference.resolve("hessians"));
       readLosses(reference.resolve("proxy_expert.json"));
+      readSigns(folder.resolve("gguf").resolve("tiny-tales-qtip.gguf"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -80,6 +99,17 @@ final class TinyTales {
 
   FloatMatrix hessian(Entry entry) {
     return hessians.get(entry.input());
+  }
+
+  /**
+   * The signs that the reference drew for a matrix.
+   *
+   * @param side {@code sign_l} or {@code sign_r}
+   */
+  float[] signs(Entry entry, String side) {
+    float[] bank = signs.get(entry.stem() + "." + side + ".weight");
+    int from = entry.expert().equals("null") ? 0 : 256 * Integer.parseInt(entry.expert());
+    return Arrays.copyOfRange(bank, from, from + 256);
   }
 
   private void readWeights(Path path) throws IOException {
@@ -128,6 +158,37 @@ final class TinyTales {
               loss.group(4),
               Double.parseDouble(loss.group(5))));
     }
+  }
+
+  /** The sign tensors of a GGUF file whose first tensor is the token table. */
+  private void readSigns(Path path) throws IOException {
+    byte[] bytes = Files.readAllBytes(path);
+    ByteBuffer file = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    long tensors = file.getLong(8);
+    String text = new String(bytes, StandardCharsets.ISO_8859_1);
+    file.position(text.indexOf("token_embd.weight") - Long.BYTES);
+    Map<String, long[]> places = new HashMap<>();
+    for (int i = 0; i < tensors; i++) {
+      byte[] name = new byte[Math.toIntExact(file.getLong())];
+      file.get(name);
+      long count = 1;
+      for (int dimensions = file.getInt(); dimensions > 0; dimensions--) {
+        count *= file.getLong();
+      }
+      file.getInt();
+      places.put(new String(name, StandardCharsets.US_ASCII), new long[] {file.getLong(), count});
+    }
+    int data = Math.ceilDiv(file.position(), 32) * 32;
+    places.forEach((name, place) -> {
+      if (name.contains(".sign_")) {
+        float[] values = new float[Math.toIntExact(place[1])];
+        file.slice(data + Math.toIntExact(place[0]), values.length * Float.BYTES)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .asFloatBuffer()
+            .get(values);
+        signs.put(name, values);
+      }
+    });
   }
 
   private static String json(Path path) throws IOException {

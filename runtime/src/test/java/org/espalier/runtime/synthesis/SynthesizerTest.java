@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.DeviceFailure;
@@ -126,12 +127,12 @@ final class SynthesizerTest {
     write(SHAPE, 7);
     for (int threads : new int[] {1, 3}) {
       RecordingFormat again = new RecordingFormat();
-      Synthesizer.write(PATH, SHAPE, again, codec, 7, bytes -> {}, threads);
+      Synthesizer.write(PATH, SHAPE, again, Optional.of(codec), 7, bytes -> {}, threads);
       format.tensors.forEach((name, tensor) ->
           assertEquals(-1, tensor.bytes().mismatch(again.tensors.get(name).bytes()), name));
     }
     RecordingFormat other = new RecordingFormat();
-    Synthesizer.write(PATH, SHAPE, other, codec, 8, bytes -> {});
+    Synthesizer.write(PATH, SHAPE, other, Optional.of(codec), 8, bytes -> {});
     for (String name : List.of("output.weight", "blk.1.attn_k.codes", "blk.1.attn_k.left")) {
       assertNotEquals(
           -1, format.tensors.get(name).bytes().mismatch(other.tensors.get(name).bytes()), name);
@@ -141,7 +142,7 @@ final class SynthesizerTest {
   @Test
   void progressGrowsToTheWhole() {
     List<Long> seen = new ArrayList<>();
-    Synthesizer.write(PATH, SHAPE, format, codec, 1, seen::add);
+    Synthesizer.write(PATH, SHAPE, format, Optional.of(codec), 1, seen::add);
     for (int i = 1; i < seen.size(); i++) {
       assertTrue(seen.get(i) > seen.get(i - 1));
     }
@@ -163,7 +164,12 @@ final class SynthesizerTest {
         EspalierException.class,
         () ->
             Synthesizer.write(
-                PATH, SHAPE, format, codec, 1, bytes -> Thread.currentThread().interrupt()));
+                PATH,
+                SHAPE,
+                format,
+                Optional.of(codec),
+                1,
+                bytes -> Thread.currentThread().interrupt()));
     assertTrue(Thread.interrupted());
     assertTrue(format.closed);
     assertFalse(format.finished);
@@ -181,7 +187,7 @@ final class SynthesizerTest {
                     PATH,
                     SHAPE,
                     format,
-                    codec,
+                    Optional.of(codec),
                     1,
                     bytes -> {
                       throw enough;
@@ -219,7 +225,7 @@ final class SynthesizerTest {
         };
     assertThrows(
         InvalidRequest.class,
-        () -> Synthesizer.write(PATH, SHAPE, format, readsOnly, 1, bytes -> {}));
+        () -> Synthesizer.write(PATH, SHAPE, format, Optional.of(readsOnly), 1, bytes -> {}));
 
     ModelFormat formatThatReads =
         new ModelFormat() {
@@ -237,12 +243,14 @@ final class SynthesizerTest {
     unsupported =
         assertThrows(
             Unsupported.class,
-            () -> Synthesizer.write(PATH, SHAPE, formatThatReads, codec, 1, bytes -> {}));
+            () ->
+                Synthesizer.write(
+                    PATH, SHAPE, formatThatReads, Optional.of(codec), 1, bytes -> {}));
     assertTrue(unsupported.getMessage().contains("stone"), unsupported.getMessage());
   }
 
   private void write(SyntheticShape shape, long seed) {
-    Synthesizer.write(PATH, shape, format, codec, seed, bytes -> {});
+    Synthesizer.write(PATH, shape, format, Optional.of(codec), seed, bytes -> {});
   }
 
   private void assertBank(String stem, long experts, long outputs, long inputs) {

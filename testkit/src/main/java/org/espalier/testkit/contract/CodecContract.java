@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.espalier.api.EspalierException;
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
@@ -24,6 +25,7 @@ import org.espalier.api.codec.TensorGroup;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.api.linear.LinearShape;
+import org.espalier.api.linear.TileDecoder;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.api.tensor.StorageType;
 import org.espalier.api.tensor.Tensor;
@@ -165,6 +167,47 @@ public abstract class CodecContract {
         }
       }
     }
+  }
+
+  /** Over copies of its bytes, with the experts in another order, it decodes the same. */
+  @TestFactory
+  public Stream<DynamicTest> decodesCopiesOfItsBytes() {
+    return forEachOwn(group -> {
+      EncodedLinear linear = claimed(group);
+      if (linear.form() instanceof LinearForm.Tiled tiled
+          && !tiled.core().bankedParts().isEmpty()) {
+        int experts = group.shape().experts();
+        Map<String, MemorySegment> parts = new HashMap<>(linear.parts());
+        for (String part : tiled.core().bankedParts()) {
+          parts.put(part, reversedTwice(linear.parts().get(part), experts));
+        }
+        TileDecoder copy = tiled.core().over(2 * experts, parts).orElseThrow(Unsupported::new);
+        int columns = group.shape().inputs() / tiled.grid().columns();
+        forEachTileRow(
+            group.shape(),
+            tiled,
+            (expert, row) -> {
+              float[] expected = new float[columns * tiled.grid().size()];
+              tiled.core().decode(expert, row, 0, columns, expected, 0);
+              for (int place : new int[] {experts - 1 - expert, 2 * experts - 1 - expert}) {
+                float[] actual = new float[expected.length];
+                copy.decode(place, row, 0, columns, actual, 0);
+                assertArrayEquals(
+                    expected, actual, "expert %d at place %d".formatted(expert, place));
+              }
+            });
+      }
+    });
+  }
+
+  private static MemorySegment reversedTwice(MemorySegment bank, int experts) {
+    long bytes = bank.byteSize() / experts;
+    MemorySegment copy = Arena.ofAuto().allocate(2 * bank.byteSize());
+    for (int place = 0; place < 2 * experts; place++) {
+      int expert = experts - 1 - place % experts;
+      MemorySegment.copy(bank, expert * bytes, copy, place * bytes, bytes);
+    }
+    return copy;
   }
 
   /** Many threads at once decode what one does. */

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.espalier.api.EspalierException;
@@ -30,6 +32,7 @@ import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.api.format.ModelWriter;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.api.tensor.Tensor;
 import org.espalier.testkit.fixture.RandomTensors;
 import org.junit.jupiter.api.Test;
@@ -125,7 +128,25 @@ public abstract class FormatContract {
         assertEquals(tensor.type(), read.type(), tensor.name());
         assertEquals(tensor.shape(), read.shape(), tensor.name());
         assertEquals(-1, tensor.bytes().mismatch(read.bytes()), tensor.name());
+        assertFound(artifact, read);
       }
+    }
+  }
+
+  /** Where a format says that a tensor lies in a file, there it lies. */
+  private static void assertFound(ModelArtifact artifact, Tensor tensor) throws IOException {
+    Optional<FileMap.Extent> extent = artifact.find(tensor.bytes());
+    if (extent.isPresent()) {
+      byte[] file = Files.readAllBytes(extent.get().file());
+      int from = Math.toIntExact(extent.get().offset());
+      int to = from + Math.toIntExact(extent.get().length());
+      assertArrayEquals(
+          tensor.bytes().toArray(ValueLayout.JAVA_BYTE),
+          Arrays.copyOfRange(file, from, to),
+          tensor.name());
+      assertEquals(
+          from + 1, artifact.find(tensor.bytes().asSlice(1)).orElseThrow().offset(), "a part");
+      assertTrue(artifact.find(Arena.ofAuto().allocate(8)).isEmpty(), "bytes of somebody else");
     }
   }
 

@@ -1,5 +1,6 @@
 package org.espalier.testkit.reference;
 
+import java.util.Arrays;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.testkit.number.Elements;
@@ -107,5 +108,11 @@ final class Core {
       }
     }
     return values;
+  }
+
+  /** Forgets what it has decoded. */
+  void forget() {
+    lastIndex = -1;
+    Arrays.fill(kept, null);
   }
 }

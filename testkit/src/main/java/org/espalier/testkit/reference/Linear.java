@@ -47,4 +47,9 @@ final class Linear {
       }
     };
   }
+
+  /** Forgets what it has decoded, because the bytes have changed. */
+  void forget() {
+    core.forget();
+  }
 }

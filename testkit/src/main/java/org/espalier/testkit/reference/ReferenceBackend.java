@@ -45,6 +45,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean borrowsExperts() {
+    return true;
+  }
+
+  @Override
   public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
     return Memory.of(plan, options.maximumRows(), session.contextLength());
   }

@@ -45,7 +45,8 @@ final class ReferenceExecutable implements Executable {
       switch (stage) {
         case Stage.Embedding embedding -> table = Optional.of(new Linear(embedding.table(), keep));
         case Stage.Attention attention -> runners.add(new Attention(attention, keep));
-        case Stage.MixtureOfExperts mixture -> runners.add(new MixtureOfExperts(mixture, keep));
+        case Stage.MixtureOfExperts mixture ->
+            runners.add(new MixtureOfExperts(mixture, options.experts(), keep));
         case Stage.Head head -> runners.add(new Head(head, keep));
       }
     }

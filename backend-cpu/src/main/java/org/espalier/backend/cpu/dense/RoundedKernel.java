@@ -17,6 +17,9 @@ final class RoundedKernel implements CpuKernel {
   private static final int BLOCK = 64;
   private static final int GROUPS = BLOCK / ByteWeights.OUTPUTS;
 
+  /** Bytes around a page that some systems map together with it. */
+  private static final long BROUGHT_ALONG = 1 << 16;
+
   private final LinearShape shape;
   private final ElementType element;
   private final MemorySegment weights;
@@ -43,6 +46,12 @@ final class RoundedKernel implements CpuKernel {
   @Override
   public int inputFloats() {
     return shape.inputs() + shape.inputs() / ByteWeights.COLUMNS;
+  }
+
+  @Override
+  public long copyBytes() {
+    long groups = (shape.outputs() + ByteWeights.OUTPUTS - 1) / ByteWeights.OUTPUTS;
+    return groups * ByteWeights.length(shape.inputs()) * Integer.BYTES;
   }
 
   @Override
@@ -106,6 +115,19 @@ final class RoundedKernel implements CpuKernel {
       int at = o / ByteWeights.OUTPUTS * ByteWeights.length(inputs);
       ByteWeights.round(exact, inputs, o % ByteWeights.OUTPUTS, rounded, at);
     }
+    release(first, outputs);
     return rounded;
+  }
+
+  /**
+   * Lets go of mapped pages that are read no more; they would count as memory of ours. Reading the
+   * first of them may have brought some before it back.
+   */
+  private void release(int firstOutput, int outputs) {
+    if (weights.isMapped()) {
+      long rowBytes = (long) shape.inputs() * element.bytes();
+      long from = Math.max(0, firstOutput * rowBytes - BROUGHT_ALONG);
+      weights.asSlice(from, (firstOutput + outputs) * rowBytes - from).unload();
+    }
   }
 }

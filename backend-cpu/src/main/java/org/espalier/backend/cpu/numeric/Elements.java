@@ -65,6 +65,7 @@ public final class Elements {
           target[offset + i] =
               Float.intBitsToFloat(source.get(U16, (first + i) * Short.BYTES) << 16);
         }
+        MappedMemory.touch(source, first * Short.BYTES);
       }
     }
   }

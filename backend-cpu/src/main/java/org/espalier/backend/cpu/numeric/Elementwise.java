@@ -50,6 +50,7 @@ public final class Elementwise {
     for (; i < n; i++) {
       y[yOffset + i] = x[xOffset + i] * s.get(Elements.F32, sOffset + (long) i * Float.BYTES);
     }
+    MappedMemory.touch(s, sOffset);
   }
 
   /** y += factor · x. */

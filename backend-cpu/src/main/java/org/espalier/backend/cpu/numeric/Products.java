@@ -240,13 +240,27 @@ public final class Products {
     FloatVector s3 = s0;
     int k = 0;
     for (; k + COUNT <= inner; k += COUNT) {
+      // No method around the loads: compiled by itself, it would lack what touch is for.
       FloatVector v = FloatVector.fromArray(SPECIES, x, xo + k);
       long at = wo + (long) k * Float.BYTES;
-      s0 = Fused.multiplyAdd(load(w, at), v, s0);
-      s1 = Fused.multiplyAdd(load(w, at + ws), v, s1);
-      s2 = Fused.multiplyAdd(load(w, at + 2 * ws), v, s2);
-      s3 = Fused.multiplyAdd(load(w, at + 3 * ws), v, s3);
+      s0 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at, ByteOrder.LITTLE_ENDIAN), v, s0);
+      s1 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + ws, ByteOrder.LITTLE_ENDIAN), v, s1);
+      s2 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + 2 * ws, ByteOrder.LITTLE_ENDIAN),
+              v,
+              s2);
+      s3 =
+          Fused.multiplyAdd(
+              FloatVector.fromMemorySegment(SPECIES, w, at + 3 * ws, ByteOrder.LITTLE_ENDIAN),
+              v,
+              s3);
     }
+    MappedMemory.touch(w, wo);
     y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
     y[yo + 1] = Lanes.sum(s1) + tailInPlace(w, wo + ws, x, xo, k, inner);
     y[yo + 2] = Lanes.sum(s2) + tailInPlace(w, wo + 2 * ws, x, xo, k, inner);
@@ -259,13 +273,12 @@ public final class Products {
     for (; k + COUNT <= inner; k += COUNT) {
       sum =
           Fused.multiplyAdd(
-              load(w, wo + (long) k * 4), FloatVector.fromArray(SPECIES, x, xo + k), sum);
+              FloatVector.fromMemorySegment(SPECIES, w, wo + (long) k * 4, ByteOrder.LITTLE_ENDIAN),
+              FloatVector.fromArray(SPECIES, x, xo + k),
+              sum);
     }
+    MappedMemory.touch(w, wo);
     return Lanes.sum(sum) + tailInPlace(w, wo, x, xo, k, inner);
-  }
-
-  private static FloatVector load(MemorySegment w, long offset) {
-    return FloatVector.fromMemorySegment(SPECIES, w, offset, ByteOrder.LITTLE_ENDIAN);
   }
 
   private static float tailInPlace(MemorySegment w, long wo, float[] x, int xo, int from, int to) {

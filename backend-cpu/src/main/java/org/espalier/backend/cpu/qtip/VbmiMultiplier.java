@@ -19,6 +19,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
+import org.espalier.backend.cpu.numeric.MappedMemory;
 
 /**
  * Multiplies with AVX-512 VBMI, whose permutations of bytes look 64 indices up in a table of 128.
@@ -105,6 +106,7 @@ final class VbmiMultiplier implements ByteMultiplier {
    */
   private static int hash(
       MemorySegment blocks, long offset, int tiles, byte[] tables, byte[] work) {
+    MappedMemory.touch(blocks, offset); // first, while C2 still inlines what is not forced on it
     ByteVector first = ByteVector.fromArray(BYTES, tables, ByteCodebook.FIRST_WINDOW);
     ByteVector second = ByteVector.fromArray(BYTES, tables, ByteCodebook.SECOND_WINDOW);
     ByteVector upper = ByteVector.fromArray(BYTES, tables, ByteCodebook.UPPER_BYTES);

@@ -73,8 +73,8 @@ final class WarmUp {
         .start(() -> {
           try {
             run(candidates, inputs, samples, sample, sampleInputs, primers);
-          } catch (RuntimeException e) {
-            // Such as weights that were closed meanwhile.
+          } catch (RuntimeException | InternalError e) {
+            // Such as weights that were closed meanwhile, or whose file was truncated.
             outcome = new Outcome(-1, false, "its self-test ended early: " + e);
           } finally {
             usable.countDown();

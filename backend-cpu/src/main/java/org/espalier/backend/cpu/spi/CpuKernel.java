@@ -19,6 +19,14 @@ public interface CpuKernel {
   /** Floats that one prepared row takes in {@link KernelInput#floats()}. */
   int inputFloats();
 
+  /**
+   * Bytes of the copy of the weights that it makes, whose originals it then reads no more; 0 for
+   * kernels that read them in place.
+   */
+  default long copyBytes() {
+    return 0;
+  }
+
   /** Ranges of outputs begin and end at multiples of this. */
   int outputBlock();
 

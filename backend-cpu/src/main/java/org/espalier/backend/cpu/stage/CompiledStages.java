@@ -99,8 +99,20 @@ public final class CompiledStages {
 
   /** Runs all stages over the rows of the pass. */
   public void run() {
+    if (pass.observer.wantsTimes()) {
+      runTimed();
+      return;
+    }
     for (CompiledStage stage : stages) {
       stage.run();
+    }
+  }
+
+  private void runTimed() {
+    for (int i = 0; i < stages.size(); i++) {
+      long start = System.nanoTime();
+      stages.get(i).run();
+      pass.observer.ran(plan.stages().get(i), pass.rows(), System.nanoTime() - start);
     }
   }
 

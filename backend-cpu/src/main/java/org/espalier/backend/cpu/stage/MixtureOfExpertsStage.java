@@ -1,7 +1,10 @@
 package org.espalier.backend.cpu.stage;
 
 import java.util.List;
+import org.espalier.api.backend.ExpertStore;
+import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Observer;
+import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.Stage;
 import org.espalier.backend.cpu.numeric.Elementwise;
@@ -13,6 +16,9 @@ import org.espalier.backend.cpu.workers.WorkerPool;
  * x + Σ p_e · expert_e(norm(x)). The pairs of row and chosen expert ("slots") are sorted by expert,
  * so that each expert's weights are decoded once for all of its rows. Long passes go through the
  * experts in groups, which bounds the working memory.
+ *
+ * <p>Experts that are lent are computed in the order in which they come; their shares are added in
+ * the order of experts all the same, so lending changes no bit.
  */
 final class MixtureOfExpertsStage implements CompiledStage {
   private final Stage.MixtureOfExperts stage;
@@ -24,12 +30,20 @@ final class MixtureOfExpertsStage implements CompiledStage {
   private final int used;
   private final int hidden;
 
+  /** Kept to be asked whether someone records. */
+  private final ExpertLoad recorded = new ExpertLoad();
+
   /** Spares an object for every site where nobody looks. */
   private final boolean isObserved;
 
   private int groupStart;
   private int groupEnd;
   private int groupExperts;
+
+  /** What is computed together: experts of the group that are there, and where they are. */
+  private int batchExperts;
+
+  private int batchSlots;
 
   private final WorkerPool.Task route = this::route;
   private final WorkerPool.Task prepareInput = this::prepareInput;
@@ -52,11 +66,15 @@ final class MixtureOfExpertsStage implements CompiledStage {
       float[] weights,
       int[] expertStart,
       int[] slotRow,
-      int[] slotExpert,
       float[] slotWeight,
       int[] rowSlots,
       int[] rowFilled,
       int[] activeExperts,
+      int[] arrived,
+      int[] places,
+      int[] batchExpert,
+      int[] batchSlot,
+      int[] slotPlace,
       KernelInput gateInput,
       KernelInput upInput,
       float[] gateOutput,
@@ -85,11 +103,15 @@ final class MixtureOfExpertsStage implements CompiledStage {
           new float[slots],
           new int[experts + 1],
           new int[slots],
-          new int[slots],
           new float[slots],
           new int[slots],
           new int[rows],
           new int[experts],
+          new int[experts],
+          new int[experts],
+          new int[experts],
+          new int[capacity],
+          new int[capacity],
           Buffers.input(capacity, linears.stream().map(Linears::gate).toList()),
           Buffers.input(capacity, linears.stream().map(Linears::up).toList()),
           new float[Math.multiplyExact(capacity, hidden)],
@@ -120,26 +142,91 @@ final class MixtureOfExpertsStage implements CompiledStage {
       reportRouting(rows);
     }
     sortByExpert(rows);
+    if (recorded.isEnabled()) {
+      ExpertLoad load = new ExpertLoad();
+      load.begin();
+      runExperts(rows);
+      record(load, rows);
+    } else {
+      runExperts(rows);
+    }
+  }
+
+  private void record(ExpertLoad load, int rows) {
+    load.end();
+    load.layer = stage.layer();
+    load.rows = rows;
+    for (int expert = 0; expert < experts; expert++) {
+      int own = memory.expertStart[expert + 1] - memory.expertStart[expert];
+      load.experts += Math.min(own, 1);
+      load.busiest = Math.max(load.busiest, own);
+    }
+    load.commit();
+  }
+
+  private void runExperts(int rows) {
+    WorkerPool workers = pass.workers;
     int expert = 0;
     while (expert < experts) {
       expert = takeGroup(expert);
-      int slots = groupEnd - groupStart;
-      if (slots == 0) {
+      if (groupEnd == groupStart) {
         continue;
       }
-      workers.run(2 * slots, prepareInput);
       if (isObserved) {
         observeInputs();
       }
-      workers.run(groupExperts * (linears.gate.chunks() + linears.up.chunks()), multiplyInput);
-      workers.run(slots, activate);
+      if (pass.experts.lends(stage.layer())) {
+        computeBorrowed(rows);
+      } else {
+        computeAll();
+      }
       if (isObserved) {
         observeHidden();
       }
-      workers.run(groupExperts * linears.down.chunks(), multiplyDown);
-      workers.run(slots, finishDown);
       workers.run(rows, add);
     }
+  }
+
+  /** The whole group at once: expert e is at place e. */
+  private void computeAll() {
+    for (int i = 0; i < groupExperts; i++) {
+      memory.arrived[i] = i;
+      memory.places[i] = memory.activeExperts[i];
+    }
+    compute(groupExperts);
+  }
+
+  /** The group as its experts come. */
+  private void computeBorrowed(int rows) {
+    HostRows residual = new HostRows(pass.residual, 0, rows, pass.width);
+    try (ExpertStore.Loan loan =
+        pass.experts.borrow(stage.layer(), memory.activeExperts, groupExperts, residual)) {
+      int count = loan.await(memory.arrived, memory.places);
+      while (count > 0) {
+        compute(count);
+        count = loan.await(memory.arrived, memory.places);
+      }
+    }
+  }
+
+  /** Computes those of the group that {@code arrived}. */
+  private void compute(int count) {
+    batchExperts = count;
+    batchSlots = 0;
+    for (int i = 0; i < count; i++) {
+      int expert = memory.activeExperts[memory.arrived[i]];
+      memory.batchExpert[i] = expert;
+      for (int slot = memory.expertStart[expert]; slot < memory.expertStart[expert + 1]; slot++) {
+        memory.batchSlot[batchSlots++] = slot;
+        memory.slotPlace[slot - groupStart] = memory.places[i];
+      }
+    }
+    WorkerPool workers = pass.workers;
+    workers.run(2 * batchSlots, prepareInput);
+    workers.run(batchExperts * (linears.gate.chunks() + linears.up.chunks()), multiplyInput);
+    workers.run(batchSlots, activate);
+    workers.run(batchExperts * linears.down.chunks(), multiplyDown);
+    workers.run(batchSlots, finishDown);
   }
 
   /** Norm, scores, softmax over all experts, and the best of them. */
@@ -210,7 +297,6 @@ final class MixtureOfExpertsStage implements CompiledStage {
       for (int k = row * used; k < (row + 1) * used; k++) {
         int slot = start[memory.chosen[k]]++;
         memory.slotRow[slot] = row;
-        memory.slotExpert[slot] = memory.chosen[k];
         memory.slotWeight[slot] = memory.weights[k];
       }
     }
@@ -242,12 +328,12 @@ final class MixtureOfExpertsStage implements CompiledStage {
   }
 
   private void prepareInput(int task, int worker) {
-    int i = task / 2;
-    int slot = groupStart + i;
+    int slot = memory.batchSlot[task / 2];
+    int i = slot - groupStart;
     boolean isGate = task % 2 == 0;
     (isGate ? linears.gate : linears.up)
         .prepare(
-            memory.slotExpert[slot],
+            memory.slotPlace[i],
             memory.normed,
             memory.slotRow[slot] * pass.width,
             isGate ? memory.gateInput : memory.upInput,
@@ -257,13 +343,13 @@ final class MixtureOfExpertsStage implements CompiledStage {
 
   private void multiplyInput(int task, int worker) {
     int perExpert = linears.gate.chunks() + linears.up.chunks();
-    int expert = memory.activeExperts[task / perExpert];
+    int expert = memory.batchExpert[task / perExpert];
     int piece = task % perExpert;
     boolean isGate = piece < linears.gate.chunks();
     int first = memory.expertStart[expert] - groupStart;
     (isGate ? linears.gate : linears.up)
         .multiply(
-            expert,
+            memory.places[task / perExpert],
             isGate ? piece : piece - linears.gate.chunks(),
             isGate ? memory.gateInput : memory.upInput,
             first,
@@ -274,21 +360,22 @@ final class MixtureOfExpertsStage implements CompiledStage {
             pass.scratch(worker));
   }
 
-  private void activate(int i, int worker) {
-    int expert = memory.slotExpert[groupStart + i];
+  private void activate(int task, int worker) {
+    int i = memory.batchSlot[task] - groupStart;
+    int place = memory.slotPlace[i];
     int at = i * hidden;
-    linears.gate.finish(expert, memory.gateOutput, at);
-    linears.up.finish(expert, memory.upOutput, at);
+    linears.gate.finish(place, memory.gateOutput, at);
+    linears.up.finish(place, memory.upOutput, at);
     Elementwise.siluTimes(memory.gateOutput, at, memory.upOutput, at, hidden);
-    linears.down.prepare(expert, memory.gateOutput, at, memory.downInput, i, pass.scratch(worker));
+    linears.down.prepare(place, memory.gateOutput, at, memory.downInput, i, pass.scratch(worker));
   }
 
   private void multiplyDown(int task, int worker) {
     int chunks = linears.down.chunks();
-    int expert = memory.activeExperts[task / chunks];
+    int expert = memory.batchExpert[task / chunks];
     int first = memory.expertStart[expert] - groupStart;
     linears.down.multiply(
-        expert,
+        memory.places[task / chunks],
         task % chunks,
         memory.downInput,
         first,
@@ -299,8 +386,9 @@ final class MixtureOfExpertsStage implements CompiledStage {
         pass.scratch(worker));
   }
 
-  private void finishDown(int i, int worker) {
-    linears.down.finish(memory.slotExpert[groupStart + i], memory.downOutput, i * pass.width);
+  private void finishDown(int task, int worker) {
+    int i = memory.batchSlot[task] - groupStart;
+    linears.down.finish(memory.slotPlace[i], memory.downOutput, i * pass.width);
   }
 
   /** Adds a row's experts of this group, in order of expert. */

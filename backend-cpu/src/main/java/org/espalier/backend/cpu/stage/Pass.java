@@ -1,6 +1,7 @@
 package org.espalier.backend.cpu.stage;
 
 import java.util.Arrays;
+import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.Observer;
 import org.espalier.backend.cpu.spi.Scratch;
 import org.espalier.backend.cpu.workers.WorkerPool;
@@ -14,6 +15,9 @@ public final class Pass {
   final int width;
   final WorkerPool workers;
   final Observer observer;
+
+  /** Lends the weights of experts. */
+  final ExpertStore experts;
 
   /** The residual stream, [row × width]. */
   final float[] residual;
@@ -36,10 +40,12 @@ public final class Pass {
   private int wantedRows;
 
   /** Room for passes of up to {@code maximumRows} rows. */
-  public Pass(int width, int maximumRows, WorkerPool workers, Observer observer) {
+  public Pass(
+      int width, int maximumRows, WorkerPool workers, Observer observer, ExpertStore experts) {
     this.width = width;
     this.workers = workers;
     this.observer = observer;
+    this.experts = experts;
     residual = new float[Math.multiplyExact(maximumRows, width)];
     tokens = new int[maximumRows];
     sequences = new SequenceState[maximumRows];

@@ -181,26 +181,43 @@ public final class WorkerPool implements AutoCloseable {
     return (worker + 1) * STRIDE;
   }
 
-  /** Does all pieces that are to be had: one's own from the front, then others' from the back. */
+  /** Does all pieces that are to be had. */
   private void work(int worker) {
-    int done = 0;
-    int piece = claim(worker, true);
-    while (piece >= 0) {
-      perform(piece, worker);
-      done++;
-      piece = claim(worker, true);
+    boolean done = false;
+    while (!done) {
+      done = drain(worker);
     }
-    for (int i = 1; i < size(); i++) {
-      int other = (worker + i) % size();
-      piece = claim(other, false);
-      while (piece >= 0) {
-        perform(piece, worker);
-        done++;
-        piece = claim(other, false);
+  }
+
+  /**
+   * Does pieces: one's own from the front, then others' from the back. A fault in mapped memory may
+   * be told a moment after the piece that met it, outside of it; pieces count as soon as they are
+   * claimed, so that none is waited for in vain.
+   *
+   * @return false if a fault came between, and pieces may be left
+   */
+  private boolean drain(int worker) {
+    int claimed = 0;
+    try {
+      for (int i = 0; i < size(); i++) {
+        int owner = (worker + i) % size();
+        for (int piece = claim(owner, i == 0); piece >= 0; piece = claim(owner, i == 0)) {
+          claimed++;
+          perform(piece, worker);
+        }
       }
-    }
-    if (done > 0 && (int) REMAINING.getAndAdd(this, -done) == done && callerParking.parked) {
-      LockSupport.unpark(caller);
+      return true;
+    } catch (InternalError e) {
+      if (failure == null) {
+        failure = e;
+      }
+      return false;
+    } finally {
+      if (claimed > 0
+          && (int) REMAINING.getAndAdd(this, -claimed) == claimed
+          && callerParking.parked) {
+        LockSupport.unpark(caller);
+      }
     }
   }
 

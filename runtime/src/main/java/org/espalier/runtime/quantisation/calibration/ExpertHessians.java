@@ -18,9 +18,12 @@ public final class ExpertHessians {
    * gets the mean over those that some reached.
    *
    * @param hessians of one layer, by site; changed
+   * @param shrinkage tokens' worth of the token-weighted mean that is mixed into each of an
+   *     expert's own
    * @throws InvalidRequest when no token reached a whole bank, or attention
    */
-  public static void apply(Map<ActivationSite, Hessian> hessians, HessianPolicy policy) {
+  public static void apply(
+      Map<ActivationSite, Hessian> hessians, HessianPolicy policy, double shrinkage) {
     Map<Class<?>, List<ActivationSite>> banks = new HashMap<>();
     hessians.forEach((site, hessian) -> {
       switch (site) {
@@ -32,23 +35,45 @@ public final class ExpertHessians {
             requireReached(hessian.tokens() > 0, site);
       }
     });
-    banks.values().forEach(bank -> combine(hessians, bank, policy));
+    banks.values().forEach(bank -> combine(hessians, bank, policy, shrinkage));
   }
 
   private static void combine(
-      Map<ActivationSite, Hessian> hessians, List<ActivationSite> bank, HessianPolicy policy) {
+      Map<ActivationSite, Hessian> hessians,
+      List<ActivationSite> bank,
+      HessianPolicy policy,
+      double shrinkage) {
     List<Hessian> reached = bank.stream().map(hessians::get).filter(h -> h.tokens() > 0).toList();
-    if (policy == HessianPolicy.PER_EXPERT && reached.size() == bank.size()) {
+    if (policy == HessianPolicy.PER_EXPERT && shrinkage == 0 && reached.size() == bank.size()) {
       return;
     }
     requireReached(!reached.isEmpty(), bank.getFirst());
-    FloatMatrix mean = mean(reached, policy == HessianPolicy.TOKEN_WEIGHTED);
+    boolean byTokens =
+        policy == HessianPolicy.TOKEN_WEIGHTED
+            || policy == HessianPolicy.PER_EXPERT && shrinkage > 0;
+    FloatMatrix mean = mean(reached, byTokens);
     for (ActivationSite site : bank) {
       long own = hessians.get(site).tokens();
       if (own == 0 || policy != HessianPolicy.PER_EXPERT) {
         hessians.put(site, new Hessian(mean, own));
+      } else if (shrinkage > 0) {
+        FloatMatrix matrix = hessians.get(site).matrix();
+        hessians.put(site, new Hessian(mixed(matrix, own, mean, shrinkage), own));
       }
     }
+  }
+
+  /** The mean of two matrices, each with its weight. */
+  private static FloatMatrix mixed(FloatMatrix x, double xWeight, FloatMatrix y, double yWeight) {
+    int n = x.columns();
+    FloatMatrix mixed = FloatMatrix.zeros(n, n);
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) {
+        double sum = xWeight * x.get(i, j) + yWeight * y.get(i, j);
+        mixed.values()[i * n + j] = (float) (sum / (xWeight + yWeight));
+      }
+    }
+    return mixed;
   }
 
   private static FloatMatrix mean(List<Hessian> hessians, boolean byTokens) {

@@ -46,6 +46,11 @@ public record LayerPasses(
     backends = List.copyOf(backends);
   }
 
+  /** How many sequences of a length go through together. */
+  public static int together(int length, int sequences) {
+    return Math.clamp(ROWS_PER_PASS / length, 1, sequences);
+  }
+
   /** Where the rows of a sequence come from. */
   @FunctionalInterface
   public interface Input {
@@ -70,7 +75,7 @@ public record LayerPasses(
       Optional<ResidualRows.Writer> output,
       Observer observer,
       IntConsumer progress) {
-    int together = Math.clamp(ROWS_PER_PASS / length, 1, sequences);
+    int together = together(length, sequences);
     CompileOptions options =
         new CompileOptions(Precision.EXACT, together * length, OptionalLong.empty(), observer);
     List<Session> sessions = new ArrayList<>();

@@ -18,15 +18,22 @@ import org.espalier.api.model.ActivationSite;
 public final class SecondMoments implements Observer {
   private final LinearAlgebra algebra;
   private final Parallel parallel;
+  private final boolean gated;
   private final Map<ActivationSite, Sum> sums = new LinkedHashMap<>();
 
   /**
    * Zeros.
    *
    * @param widths of the rows of each site that is wanted
+   * @param gated whether rows of experts count by the squares of their gates: an error of an expert
+   *     reaches the residual stream multiplied by the gate
    */
   public SecondMoments(
-      Map<ActivationSite, Integer> widths, LinearAlgebra algebra, Parallel parallel) {
+      Map<ActivationSite, Integer> widths,
+      boolean gated,
+      LinearAlgebra algebra,
+      Parallel parallel) {
+    this.gated = gated;
     this.algebra = algebra;
     this.parallel = parallel;
     widths.forEach((site, width) -> sums.put(site, new Sum(FloatMatrix.zeros(width, width))));
@@ -47,9 +54,29 @@ public final class SecondMoments implements Observer {
       ActivationSite site, float[] values, int offset, int count, int width, float[] gates) {
     Sum sum = sums.get(site);
     if (sum != null && count > 0) {
-      algebra.addGram(new FloatMatrix(values, offset, count, width, width), sum.matrix, parallel);
+      FloatMatrix rows = new FloatMatrix(values, offset, count, width, width);
+      double weight = count;
+      if (gated && gates.length > 0) {
+        weight = 0;
+        for (int i = 0; i < count; i++) {
+          weight += (double) gates[i] * gates[i];
+        }
+        rows = multiplied(rows, gates);
+      }
+      algebra.addGram(rows, sum.matrix, parallel);
       sum.rows += count;
+      sum.weight += weight;
     }
+  }
+
+  private static FloatMatrix multiplied(FloatMatrix rows, float[] factors) {
+    FloatMatrix products = FloatMatrix.zeros(rows.rows(), rows.columns());
+    for (int i = 0; i < rows.rows(); i++) {
+      for (int j = 0; j < rows.columns(); j++) {
+        products.values()[i * rows.columns() + j] = factors[i] * rows.get(i, j);
+      }
+    }
+    return products;
   }
 
   /** Turns sums into means; the sums are used up. A site that saw no row has zeros. */
@@ -57,7 +84,7 @@ public final class SecondMoments implements Observer {
     Map<ActivationSite, Hessian> means = new LinkedHashMap<>();
     sums.forEach((site, sum) -> {
       algebra.mirror(sum.matrix, parallel);
-      sum.scale(sum.rows == 0 ? 0 : 1.0 / sum.rows);
+      sum.scale(sum.weight == 0 ? 0 : 1 / sum.weight);
       means.put(site, new Hessian(sum.matrix, sum.rows));
     });
     sums.clear();
@@ -68,6 +95,9 @@ public final class SecondMoments implements Observer {
   private static final class Sum {
     private final FloatMatrix matrix;
     private long rows;
+
+    /** Rows, or the sum of their squared gates. */
+    private double weight;
 
     Sum(FloatMatrix matrix) {
       this.matrix = matrix;

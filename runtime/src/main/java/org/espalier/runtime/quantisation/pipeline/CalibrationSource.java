@@ -20,7 +20,15 @@ record CalibrationSource(
     Optional<SavedHessians> saved) {
 
   static CalibrationSource of(
-      String model, Optional<CalibrationTokens> tokens, Optional<SavedHessians> saved, int layers) {
+      String model,
+      Optional<CalibrationTokens> tokens,
+      Optional<SavedHessians> saved,
+      int layers,
+      Recipe recipe) {
+    if (saved.isPresent() && recipe.quantizedInputs()) {
+      throw new InvalidRequest(
+          "saved Hessians are those of the original layers: use them with --inputs original");
+    }
     Map<String, String> description = new LinkedHashMap<>();
     if (tokens.isPresent()) {
       description.put("model", model);
@@ -28,6 +36,7 @@ record CalibrationSource(
       description.put("data", tokens.get().dataSha256());
       description.put("sequences", Integer.toString(tokens.get().sequences().size()));
       description.put("length", Integer.toString(tokens.get().length()));
+      description.putAll(recipe.ofHessians());
       saved.ifPresent(folder -> folder.describe(description));
       return new CalibrationSource(description, tokens, saved);
     }
@@ -44,6 +53,12 @@ record CalibrationSource(
       throw new InvalidRequest(
           "the Hessians in %s are of another model".formatted(folder.folder()));
     }
+    boolean gated = description.containsKey("gates");
+    if (gated != recipe.gates()) {
+      throw new InvalidRequest(
+          "the Hessians in %s were made with --weighting %s"
+              .formatted(folder.folder(), gated ? "gates" : "none"));
+    }
     for (int layer = 0; layer < layers; layer++) {
       if (!folder.has(layer)) {
         throw new InvalidRequest(
@@ -52,15 +67,5 @@ record CalibrationSource(
       }
     }
     return new CalibrationSource(description, tokens, saved);
-  }
-
-  /** A number of the description, as whoever saved it wrote it; 0 when it is none. */
-  long number(String name) {
-    String value = description.getOrDefault(name, "0");
-    return value.matches("[0-9]{1,18}") ? Long.parseLong(value) : 0;
-  }
-
-  String text(String name) {
-    return description.getOrDefault(name, "");
   }
 }

@@ -3,240 +3,196 @@ package org.espalier.runtime.quantisation.pipeline;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SplittableRandom;
+import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import org.espalier.api.EspalierException.DeviceFailure;
-import org.espalier.api.EspalierException.Unsupported;
-import org.espalier.api.codec.TileQuantizer;
-import org.espalier.api.linear.EncodedLinear;
-import org.espalier.api.linear.LinearShape;
-import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.model.ActivationSite;
-import org.espalier.api.model.Stage;
 import org.espalier.runtime.quantisation.WorkerThreads;
 import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
+import org.espalier.runtime.quantisation.calibration.LayerPasses;
 import org.espalier.runtime.quantisation.calibration.ResidualRows;
 
 /**
- * What a quantisation will take, from sizes and from short measurements on this machine.
+ * What a quantisation will take: times from short runs on this machine, sizes by counting.
  *
  * @param calibrationSeconds forward passes and second moments
- * @param factoringSeconds rotating and factoring Hessians, and the feedback of errors
- * @param searchSeconds looking for codes
- * @param memory bytes of the largest layer's Hessians and weights and of the matrices in work
+ * @param matrixSeconds Hessians rotated and factored, and codes found
+ * @param memory bytes: the heap as far as it will grow, the weights of a layer, mapped, and the
+ *     program
  * @param scratch bytes on disk at most, besides the new file
  */
-record Estimate(
-    double calibrationSeconds,
-    double factoringSeconds,
-    double searchSeconds,
-    long memory,
-    long scratch) {
-  private static final double WARM_UP_NANOS = 1.5e9;
-  private static final double WARM_UP_NANOS_PER_TILE = 3e4;
+record Estimate(double calibrationSeconds, double matrixSeconds, long memory, long scratch) {
+  /** The program itself and its compiled code. */
+  private static final long PROGRAM = 300L << 20;
 
-  /** A dense product in the forward pass runs at about the speed of the product measured here. */
-  private static final int ROWS = 512;
+  /** Rows of a pass, in all the forms in which the machine keeps them. */
+  private static final int ROWS = 2048;
 
-  private static final int WIDTH = 512;
-  private static final int TILES = 8;
+  private static final int FORMS = 24;
 
+  /**
+   * Estimates what is left to do.
+   *
+   * @param operators of the model
+   * @param open units that have no result yet, layer by layer
+   * @param calibrated layers whose Hessians are saved
+   * @throws DeviceFailure when the heap is too small for it
+   */
   static Estimate of(
       ModelSource source,
       List<Operator> operators,
+      List<Operator.Unit> open,
+      List<Integer> calibrated,
       Optional<CalibrationTokens> tokens,
       QuantizationTools tools,
       QuantizationOptions options,
       WorkerThreads workers) {
-    long tokenCount = tokens.map(CalibrationTokens::count).orElse(0L);
-    long tileCount =
-        operators.stream()
-            .mapToLong(o -> o.source().shape().weights() / o.packing().grid().size())
-            .sum();
-    // Code that is compiled late is measured too slow; where little is to do, that matters little.
-    double warmUp = Math.min(WARM_UP_NANOS, tileCount * WARM_UP_NANOS_PER_TILE);
-    double products = productsPerSecond(tools, workers, warmUp);
-    double tiles = tilesPerSecond(tools.search(), workers, warmUp);
-    int passes = 1 + options.refinements();
+    List<Integer> layers =
+        open.stream()
+            .map(unit -> unit.operator().id().layer())
+            .distinct()
+            .filter(layer -> !calibrated.contains(layer))
+            .toList();
+    long heap = heap(source, operators, options.threads());
+    requireHeap(heap);
+    Trial trial = new Trial(tools, options, workers);
+    double calibration =
+        tokens.isEmpty() || layers.isEmpty()
+            ? 0
+            : calibration(source, operators, layers, tokens.get(), trial);
+    long mapped = weights(operators).values().stream().mapToLong(Long::longValue).max().orElse(0);
     return new Estimate(
-        tokenCount * calibrationProducts(source) / products,
-        factoringProducts(operators, passes) / products,
-        passes * tileCount / tiles,
-        memory(source, operators, options.threads()),
-        scratch(source, operators, tokenCount));
+        calibration,
+        open.isEmpty() ? 0 : trial.matrices(open),
+        Math.min(heap + garbage(open), Runtime.getRuntime().maxMemory()) + mapped + PROGRAM,
+        scratch(source, open, layers.isEmpty() ? 0 : tokens.map(t -> t.count()).orElse(0L)));
   }
 
-  /** Multiply–adds for one token: the layers' weights that it meets, and its share of moments. */
-  private static double calibrationProducts(ModelSource source) {
-    double sum = 0;
-    for (Stage stage : source.plan().stages()) {
-      switch (stage) {
-        case Stage.Attention a -> {
-          for (EncodedLinear linear : a.linears()) {
-            sum += (double) linear.shape().weights();
-          }
-          sum += gram(a.query().shape()) + gram(a.output().shape());
-        }
-        case Stage.MixtureOfExperts m -> {
-          for (EncodedLinear linear : List.of(m.gate(), m.up(), m.down())) {
-            LinearShape shape = linear.shape();
-            sum += (double) m.used() * shape.outputs() * shape.inputs();
-          }
-          sum += m.used() * (gram(m.gate().shape()) + gram(m.down().shape()));
-        }
-        case Stage.Embedding _, Stage.Head _ -> {
-          // next to nothing, and not needed
-        }
-      }
+  /** Layers before the last one that is needed are passed through, observed or not. */
+  private static double calibration(
+      ModelSource source,
+      List<Operator> operators,
+      List<Integer> layers,
+      CalibrationTokens tokens,
+      Trial trial) {
+    int first = layers.getFirst();
+    int passed = layers.getLast() + 1 - layers.size();
+    int together = LayerPasses.together(tokens.length(), tokens.sequences().size());
+    int passes = Math.ceilDiv(tokens.sequences().size(), together);
+    double passing =
+        passed == 0
+            ? 0
+            : trial
+                .calibration(source, first, tokens, Map.of())
+                .map(times -> times.total(passes))
+                .orElse(0.0);
+    double observing =
+        trial
+            .calibration(source, first, tokens, sites(operators, first))
+            .map(times -> times.total(passes))
+            .orElse(0.0);
+    return passed * passing + layers.size() * observing;
+  }
+
+  private static Map<ActivationSite, Integer> sites(List<Operator> operators, int layer) {
+    return LayerCalibration.widths(
+        operators.stream()
+            .filter(operator -> operator.id().layer() == layer)
+            .flatMap(operator -> operator.units().stream())
+            .toList());
+  }
+
+  /** The Hessians of a layer, the rows of a pass, and a matrix in work for each thread. */
+  private static long heap(ModelSource source, List<Operator> operators, int threads) {
+    long largest = operators.stream().mapToLong(Estimate::inWork).max().orElse(0);
+    long most = 0;
+    for (int layer : weights(operators).keySet()) {
+      long hessians =
+          sites(operators, layer).values().stream()
+              .mapToLong(n -> (long) n * n * Float.BYTES)
+              .sum();
+      most = Math.max(most, hessians);
     }
-    return sum;
-  }
-
-  /** Half of a square. */
-  private static double gram(LinearShape shape) {
-    return 0.5 * shape.inputs() * shape.inputs();
+    long rows = (long) ROWS * source.plan().width() * Float.BYTES * FORMS;
+    return most + threads * largest + rows;
   }
 
   /**
-   * For each matrix: a Cholesky factorisation in F64 counts twice, the block feedback, and for each
-   * pass the product of errors and feedback.
+   * Of a matrix: H rotated, its factor in F64, the feedback and the damped matrix; weights read,
+   * rotated, and their errors.
    */
-  private static double factoringProducts(List<Operator> operators, int passes) {
-    double sum = 0;
-    for (Operator operator : operators) {
-      double n = operator.columns();
-      double m = operator.rows();
-      double one = n * n * n / 3 + n * n * 16 / 2 + passes * m * n * n / 2 + m * n * n;
-      sum += operator.source().shape().experts() * one;
-    }
-    return sum;
+  private static long inWork(Operator operator) {
+    long n = operator.columns();
+    return n * n * 24 + (long) operator.rows() * n * 20;
   }
 
-  private static long memory(ModelSource source, List<Operator> operators, int threads) {
-    Map<Integer, Map<ActivationSite, Integer>> sites = new HashMap<>();
-    Map<Integer, Long> weights = new HashMap<>();
-    long largest = 0;
-    for (Operator operator : operators) {
-      int layer = operator.id().layer();
-      sites
-          .computeIfAbsent(layer, _ -> new HashMap<>())
-          .putAll(LayerCalibration.widths(operator.units()));
-      weights.merge(layer, operator.source().bytes(), Long::sum);
-      long n = operator.columns();
-      // H rotated, its factor in F64, the feedback; weights read, rotated and their errors.
-      largest = Math.max(largest, n * n * 16 + (long) operator.rows() * n * 12);
-    }
-    long most = 0;
-    for (Map.Entry<Integer, Map<ActivationSite, Integer>> layer : sites.entrySet()) {
-      long hessians =
-          layer.getValue().values().stream().mapToLong(n -> (long) n * n * Float.BYTES).sum();
-      most = Math.max(most, hessians + weights.getOrDefault(layer.getKey(), 0L));
-    }
-    long rows = 2048L * source.plan().width() * Float.BYTES * 16;
-    return most + threads * largest + rows + (200L << 20);
+  /** What finished matrices leave behind: it is collected only when the heap is full. */
+  private static long garbage(List<Operator.Unit> open) {
+    return open.stream().mapToLong(unit -> inWork(unit.operator())).sum();
   }
 
-  private static long scratch(ModelSource source, List<Operator> operators, long tokens) {
+  private static Map<Integer, Long> weights(List<Operator> operators) {
+    ToLongFunction<Operator> bytes = operator -> operator.source().bytes();
+    return operators.stream()
+        .collect(
+            Collectors.groupingBy(
+                operator -> operator.id().layer(), Collectors.summingLong(bytes)));
+  }
+
+  private static long scratch(ModelSource source, List<Operator.Unit> open, long tokens) {
     int width = source.plan().width();
     long results =
-        operators.stream()
-            .mapToLong(o ->
-                o.source().shape().weights() / o.packing().grid().size() * o.packing().codeBytes())
+        open.stream()
+            .mapToLong(unit ->
+                unit.weights()
+                    / unit.operator().packing().grid().size()
+                    * unit.operator().packing().codeBytes())
             .sum();
     return results + 2 * ResidualRows.bytes(tokens, width, LayerCalibration.rowType(tokens, width));
   }
 
-  /** Multiply–adds per second of all threads. */
-  private static double productsPerSecond(
-      QuantizationTools tools, WorkerThreads workers, double warmUp) {
-    float[] values = new float[ROWS * WIDTH];
-    SplittableRandom random = new SplittableRandom(1);
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (random.nextDouble() - 0.5);
-    }
-    FloatMatrix x = FloatMatrix.of(values, ROWS, WIDTH);
-    FloatMatrix sum = FloatMatrix.zeros(WIDTH, WIDTH);
-    return 0.5
-        * ROWS
-        * WIDTH
-        * WIDTH
-        * perSecond(warmUp / 3, () -> tools.algebra().addGram(x, sum, workers));
-  }
-
-  /** Tiles per second of all threads. */
-  private static double tilesPerSecond(TileQuantizer tiles, WorkerThreads workers, double warmUp) {
-    int size = tiles.grid().size() * TILES;
-    float[] targets = new float[size];
-    SplittableRandom random = new SplittableRandom(2);
-    for (int i = 0; i < size; i++) {
-      targets[i] = (float) random.nextGaussian();
-    }
-    List<TileQuantizer.Search> searches =
-        java.util.stream.IntStream.range(0, workers.threads())
-            .mapToObj(_ -> tiles.newSearch().orElseThrow(Unsupported::new))
-            .toList();
-    double batches =
-        perSecond(
-            warmUp,
-            () ->
-                workers.run(
-                    searches.size(),
-                    i ->
-                        searches
-                            .get(i)
-                            .quantize(
-                                targets,
-                                TILES,
-                                new byte[TILES * tiles.codeBytes()],
-                                new float[size])));
-    return batches * searches.size() * TILES;
-  }
-
-  private static double perSecond(double warmUpNanos, Runnable work) {
-    long start = System.nanoTime();
-    while (System.nanoTime() - start < warmUpNanos) {
-      work.run();
-    }
-    int count = 0;
-    start = System.nanoTime();
-    long now = start;
-    while (now - start < warmUpNanos / 2) {
-      work.run();
-      count++;
-      now = System.nanoTime();
-    }
-    return count * 1e9 / (now - start);
-  }
-
   double seconds() {
-    return calibrationSeconds + factoringSeconds + searchSeconds;
+    return calibrationSeconds + matrixSeconds;
   }
 
   void tell(QuantizationListener listener) {
     listener.stage(
         String.format(
             Locale.ROOT,
-            "estimate: %s (calibration %s, Hessians %s, codes %s), memory %.2f GB, scratch disk %.2f GB",
+            "estimate: %s (calibration %s, matrices %s), memory %.2f GB, scratch disk %.2f GB",
             duration(seconds()),
             duration(calibrationSeconds),
-            duration(factoringSeconds),
-            duration(searchSeconds),
+            duration(matrixSeconds),
             memory / 1e9,
             scratch / 1e9));
   }
 
+  /** To run out of it after hours would be a pity. */
+  private static void requireHeap(long heap) {
+    long most = Runtime.getRuntime().maxMemory();
+    if (most < heap) {
+      throw new DeviceFailure(
+          "this takes a heap of %.1f GB, but the Java machine was started with %.1f GB: start it with -Xmx%dg, as by ESPALIER_JAVA_OPTS=-Xmx%dg"
+              .formatted(heap / 1e9, most / 1e9, gigabytes(heap), gigabytes(heap)));
+    }
+  }
+
+  private static long gigabytes(long bytes) {
+    return (bytes + bytes / 8 >> 30) + 1;
+  }
+
   /**
-   * Makes sure that there is room for it.
+   * Makes sure that there is room on disk.
    *
+   * @param folder that the scratch files and the new file go to
    * @param model bytes of the new file
    * @throws DeviceFailure when there is not
    */
-  void requireRoom(Path target, long model) {
-    Path folder = target.toAbsolutePath().getParent();
+  void requireRoom(Path folder, long model) {
     try {
       long free = Files.getFileStore(folder).getUsableSpace();
       if (free < scratch + model) {

@@ -19,6 +19,11 @@ final class FileMetadata {
   /** GGUF has no number for files of types that ggml does not know: this one means "guessed". */
   private static final int GUESSED = 1024;
 
+  /** What {@code tokenizer.ggml.token_type} calls a filler. */
+  private static final long UNUSED = 5;
+
+  private static final String TOKENS = "tokenizer.ggml.tokens";
+
   private static final Set<String> PUBLISHED_TOKENIZER_KEYS =
       Set.of("tokenizer.ggml.model", "tokenizer.ggml.tokens", "tokenizer.ggml.merges");
 
@@ -62,10 +67,29 @@ final class FileMetadata {
         .entries()
         .forEach((key, value) -> {
           if (PUBLISHED_TOKENIZER_KEYS.contains(key)) {
-            entries.put(key, value);
+            entries.put(
+                key,
+                value instanceof MetadataValue.Texts texts && key.equals(TOKENS)
+                    ? new MetadataValue.Texts(
+                        texts.values().subList(0, Math.min(vocabulary, texts.values().size())))
+                    : value);
           }
         });
     return new Metadata(entries);
+  }
+
+  /**
+   * How many rows of token table and head published files keep: one for each token, fillers at the
+   * end of the list left out.
+   */
+  static int publishedVocabulary(Metadata source, int rows) {
+    List<String> tokens = source.texts(TOKENS).orElse(List.of());
+    List<Long> types = source.wholes("tokenizer.ggml.token_type").orElse(List.of());
+    int count = tokens.isEmpty() ? rows : Math.min(tokens.size(), rows);
+    while (count > 1 && count <= types.size() && types.get(count - 1) == UNUSED) {
+      count--;
+    }
+    return count;
   }
 
   static MetadataValue text(String value) {

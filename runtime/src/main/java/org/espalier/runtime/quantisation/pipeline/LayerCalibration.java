@@ -31,17 +31,27 @@ final class LayerCalibration {
   private final WorkerThreads workers;
   private final QuantizationListener listener;
   private final LayerPasses passes;
+  private final Optional<QuantizedLayers> quantized;
   private final int width;
-  private final int layers;
+  private final int last;
 
+  /**
+   * Prepares the passes.
+   *
+   * @param last layer that is needed
+   * @param quantized the layers that rows pass once they are finished; empty: the original ones
+   */
   LayerCalibration(
       Path model,
       ModelSource source,
+      int last,
       QuantizationTools tools,
       CalibrationTokens tokens,
       WorkFolder work,
       WorkerThreads workers,
-      QuantizationListener listener) {
+      QuantizationListener listener,
+      Optional<QuantizedLayers> quantized) {
+    this.quantized = quantized;
     this.model = model;
     this.tools = tools;
     this.tokens = tokens;
@@ -49,7 +59,7 @@ final class LayerCalibration {
     this.workers = workers;
     this.listener = listener;
     this.width = source.plan().width();
-    this.layers = source.layers();
+    this.last = last;
     this.passes =
         new LayerPasses(
             tools.providers().backends(),
@@ -91,26 +101,45 @@ final class LayerCalibration {
       }
     }
     for (; from < layer; from++) {
-      run(from, Observer.NONE, "passing layer " + from);
+      try (ModelSource source = ModelSource.open(model, tools.providers())) {
+        run(source, from, quantized, true, Observer.NONE, "passing layer " + from);
+      }
       before(from).delete();
     }
   }
 
-  /** Runs the layer whose rows are there and leaves those before the next one. */
-  Map<ActivationSite, Hessian> hessians(int layer, Map<ActivationSite, Integer> widths) {
-    SecondMoments moments = new SecondMoments(widths, tools.algebra(), workers);
-    run(layer, moments, "calibrating layer " + layer);
+  /**
+   * Runs the layer whose rows are there. Where rows pass the original layers, it leaves those
+   * before the next one.
+   */
+  Map<ActivationSite, Hessian> hessians(
+      ModelSource source, int layer, Map<ActivationSite, Integer> widths, boolean gated) {
+    SecondMoments moments = new SecondMoments(widths, gated, tools.algebra(), workers);
+    run(
+        source,
+        layer,
+        Optional.empty(),
+        quantized.isEmpty(),
+        moments,
+        "calibrating layer " + layer);
     return moments.means();
   }
 
-  private void run(int layer, Observer observer, String stage) {
+  private void run(
+      ModelSource source,
+      int layer,
+      Optional<QuantizedLayers> substitute,
+      boolean leavesRows,
+      Observer observer,
+      String stage) {
     ResidualRows next = before(layer + 1);
-    boolean wanted = layer + 1 < layers && !next.exists();
-    try (ModelSource source = ModelSource.open(model, tools.providers());
-        ResidualRows.Reader reader = before(layer).read();
+    boolean wanted = leavesRows && layer < last && !next.exists();
+    try (ResidualRows.Reader reader = before(layer).read();
         ResidualRows.Writer writer = next.write()) {
       passes.run(
-          source.layer(layer),
+          substitute
+              .map(layers -> layers.plan(source.layer(layer)))
+              .orElseGet(() -> source.layer(layer)),
           passes.input(reader),
           wanted ? Optional.of(writer) : Optional.empty(),
           observer,
@@ -121,9 +150,11 @@ final class LayerCalibration {
     }
   }
 
-  /** Drops the rows before a layer that is finished. */
+  /** Drops the rows before a layer that is finished, unless they have yet to pass it. */
   void leave(int layer) {
-    before(layer).delete();
+    if (quantized.isEmpty() || layer == last) {
+      before(layer).delete();
+    }
   }
 
   /** The sites of some units, and how wide they are. */

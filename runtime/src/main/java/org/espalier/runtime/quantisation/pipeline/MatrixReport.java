@@ -1,6 +1,7 @@
 package org.espalier.runtime.quantisation.pipeline;
 
 import org.espalier.api.linear.OperatorId;
+import org.espalier.runtime.quantisation.QuantizedMatrix;
 
 /**
  * What became of one matrix.
@@ -26,6 +27,22 @@ public record MatrixReport(
     double proxyLoss,
     double proxyEnergy,
     double relativeError) {
+
+  static MatrixReport of(Operator.Unit unit, UnitFile.Result result) {
+    Operator operator = unit.operator();
+    QuantizedMatrix matrix = result.matrix();
+    return new MatrixReport(
+        operator.id(),
+        operator.tensor(),
+        unit.expert(),
+        operator.rows(),
+        operator.columns(),
+        result.tokens(),
+        matrix.scale(),
+        matrix.proxyLoss(),
+        matrix.proxyEnergy(),
+        matrix.relativeError());
+  }
 
   /** Loss over energy; 0 for a matrix of zeros. */
   public double relativeLoss() {

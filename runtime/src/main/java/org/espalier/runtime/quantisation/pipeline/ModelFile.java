@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
@@ -29,19 +30,23 @@ import org.espalier.runtime.loading.Architectures;
 import org.espalier.runtime.loading.Formats;
 import org.espalier.runtime.loading.TensorBinder;
 import org.espalier.runtime.quantisation.SignVectors;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /** Puts results together into a model file, and reads it back. */
 final class ModelFile {
   private static final ValueLayout.OfFloat F32 =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final TunedValues.Kind INPUT_SIGNS = TunedValues.Kind.INPUT_SIGNS;
+  private static final TunedValues.Kind OUTPUT_SIGNS = TunedValues.Kind.OUTPUT_SIGNS;
   private static final StorageType F32_TYPE = new StorageType.Plain(ElementType.F32);
 
   private final ModelSource source;
   private final Codec codec;
-  private final WorkFolder work;
+  private final Results results;
   private final QuantizationOptions options;
   private final QuantizationListener listener;
   private final int vocabulary;
+  private final TunedValues tuned;
   private final List<Piece> pieces = new ArrayList<>();
   private long total;
 
@@ -49,17 +54,20 @@ final class ModelFile {
    * Prepares a file.
    *
    * @param vocabulary rows of token table and head that are kept
+   * @param tuned what is stored instead of the checkpoint's numbers
    */
   ModelFile(
       ModelSource source,
       Codec codec,
-      WorkFolder work,
+      Results results,
       QuantizationOptions options,
       int vocabulary,
+      TunedValues tuned,
       QuantizationListener listener) {
+    this.tuned = tuned;
     this.source = source;
     this.codec = codec;
-    this.work = work;
+    this.results = results;
     this.options = options;
     this.vocabulary = vocabulary;
     this.listener = listener;
@@ -73,7 +81,9 @@ final class ModelFile {
   private void add(Weights weights) {
     switch (weights) {
       case Weights.Vector vector -> {
-        MemorySegment bytes = vector.norm().weight();
+        float[] values = tuned.or(vector.stem(), TunedValues.Kind.NORM, 0, vector.norm().weights());
+        MemorySegment bytes = MemorySegment.ofArray(new byte[values.length * Float.BYTES]);
+        MemorySegment.copy(values, 0, bytes, F32, 0, values.length);
         add(
             vector.stem() + ".weight",
             F32_TYPE,
@@ -82,7 +92,7 @@ final class ModelFile {
             sink -> sink.append(bytes));
       }
       case Weights.Matrix matrix -> {
-        Optional<Operator> operator = ModelSource.operator(matrix, codec);
+        Optional<Operator> operator = ModelSource.operator(matrix, codec, options.recipe());
         operator.ifPresentOrElse(this::encoded, () -> plain(matrix));
       }
     }
@@ -117,18 +127,21 @@ final class ModelFile {
             sink.append(segment);
           }
         });
-    signs(packing.inputSigns(), operator.inputSigns(), shape.experts(), shape.inputs());
-    signs(packing.outputSigns(), operator.outputSigns(), shape.experts(), shape.outputs());
+    signs(packing.inputSigns(), operator, operator.inputSigns(), INPUT_SIGNS, shape.inputs());
+    signs(packing.outputSigns(), operator, operator.outputSigns(), OUTPUT_SIGNS, shape.outputs());
   }
 
   private UnitFile.Result result(Operator.Unit unit) {
-    return work.result(unit)
+    return results
+        .result(unit)
         .orElseThrow(() ->
             new DeviceFailure(
                 "the result of %s has been lost: --resume makes it again".formatted(unit.name())));
   }
 
-  private void signs(Packing.Member member, String name, int experts, int length) {
+  private void signs(
+      Packing.Member member, Operator operator, String name, TunedValues.Kind kind, int length) {
+    int experts = operator.source().shape().experts();
     add(
         name,
         member.type(),
@@ -137,7 +150,8 @@ final class ModelFile {
         sink -> {
           MemorySegment segment = MemorySegment.ofArray(new byte[length * Float.BYTES]);
           for (int expert = 0; expert < experts; expert++) {
-            float[] signs = SignVectors.of(options.seed(), name, expert, length);
+            float[] random = SignVectors.of(options.seed(), name, expert, length);
+            float[] signs = tuned.or(operator.stem(), kind, expert, random);
             MemorySegment.copy(signs, 0, segment, F32, 0, length);
             sink.append(segment);
           }
@@ -167,12 +181,47 @@ final class ModelFile {
           MemorySegment row = MemorySegment.ofArray(new byte[encoder.rowBytes()]);
           for (int expert = 0; expert < shape.experts(); expert++) {
             for (int i = 0; i < rows; i++) {
-              DenseWeights.row(linear, expert, i, values, 0);
+              row(matrix, expert, i, values);
+              requireFinite(matrix.stem(), i, values);
               encoder.encode(values, row);
               sink.append(row);
             }
           }
         });
+  }
+
+  private static void requireFinite(String stem, int row, float[] values) {
+    for (int column = 0; column < values.length; column++) {
+      if (!Float.isFinite(values[column])) {
+        throw new MalformedModel(
+            "a weight of %s.weight is %s (row %d, column %d): the checkpoint may be damaged; quantised matrices are kept"
+                .formatted(stem, values[column], row, column));
+      }
+    }
+  }
+
+  private void row(Weights.Matrix matrix, int expert, int row, float[] target) {
+    Role role = matrix.linear().id().role();
+    float[] none = {};
+    float[] values =
+        switch (role) {
+          case ROUTER -> tuned.or(matrix.stem(), TunedValues.Kind.ROUTER, 0, none);
+          case HEAD -> tuned.or(matrix.stem(), TunedValues.Kind.HEAD, 0, none);
+          case EMBEDDING,
+              QUERY,
+              KEY,
+              VALUE,
+              ATTENTION_OUTPUT,
+              EXPERT_GATE,
+              EXPERT_UP,
+              EXPERT_DOWN ->
+              none;
+        };
+    if (values.length == 0) {
+      DenseWeights.row(matrix.linear(), expert, row, target, 0);
+    } else {
+      System.arraycopy(values, row * target.length, target, 0, target.length);
+    }
   }
 
   private static boolean isBank(Role role) {
@@ -182,6 +231,9 @@ final class ModelFile {
   private EmbeddingType type(EncodedLinear linear, boolean table) {
     if (linear.id().role() == Role.ROUTER) {
       return EmbeddingType.F32;
+    }
+    if (ModelSource.isAttention(linear) && options.recipe().attention().isPresent()) {
+      return options.recipe().attention().get();
     }
     if (table && options.embeddings().isPresent()) {
       return options.embeddings().get();

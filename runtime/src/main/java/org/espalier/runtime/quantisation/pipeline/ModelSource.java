@@ -127,10 +127,19 @@ final class ModelSource implements AutoCloseable {
     };
   }
 
+  /** Whether it is a matrix of attention. */
+  static boolean isAttention(EncodedLinear linear) {
+    return switch (linear.id().role()) {
+      case QUERY, KEY, VALUE, ATTENTION_OUTPUT -> true;
+      case EMBEDDING, ROUTER, EXPERT_GATE, EXPERT_UP, EXPERT_DOWN, HEAD -> false;
+    };
+  }
+
   /** The operator of some weights; empty when it is not to be quantised or the codec declines. */
-  static Optional<Operator> operator(Weights weights, Codec codec) {
+  static Optional<Operator> operator(Weights weights, Codec codec, Recipe recipe) {
     if (weights instanceof Weights.Matrix(String stem, EncodedLinear linear)
         && isQuantizable(linear)
+        && (recipe.attention().isEmpty() || !isAttention(linear))
         && codec.packing(linear.shape()) instanceof Offer.Accepted<Packing>(Packing packing)) {
       return Optional.of(new Operator(stem, linear, packing));
     }
@@ -138,9 +147,9 @@ final class ModelSource implements AutoCloseable {
   }
 
   /** All operators that are to be quantised, in the order of the file. */
-  List<Operator> operators(Codec codec) {
+  List<Operator> operators(Codec codec, Recipe recipe) {
     List<Operator> operators = new ArrayList<>();
-    content.weights().forEach(w -> operator(w, codec).ifPresent(operators::add));
+    content.weights().forEach(w -> operator(w, codec, recipe).ifPresent(operators::add));
     return operators;
   }
 

@@ -23,6 +23,11 @@ record Operator(String stem, EncodedLinear source, Packing packing) {
       return operator.stem() + "." + expert;
     }
 
+    /** How many weights it has. */
+    long weights() {
+      return (long) operator.rows() * operator.columns();
+    }
+
     /** Where its inputs are seen. */
     ActivationSite site() {
       OperatorId id = operator.id();

@@ -4,13 +4,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
-import org.espalier.api.format.Metadata;
-import org.espalier.api.format.MetadataValue;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.math.Parallel;
 import org.espalier.api.model.ActivationSite;
@@ -24,6 +27,7 @@ import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
 import org.espalier.runtime.quantisation.calibration.ExpertHessians;
 import org.espalier.runtime.quantisation.calibration.Hessian;
 import org.espalier.runtime.quantisation.calibration.SavedHessians;
+import org.espalier.runtime.quantisation.tuning.TunedValues;
 
 /**
  * Quantises a model: layer by layer, it observes what the layer's matrices multiply, quantises them
@@ -69,12 +73,22 @@ public final class Quantization {
     return new Quantization(model, target, tools, options, listener).run(calibration);
   }
 
+  /** Where the results of a shard gather, beside the target. */
+  public static Path folder(Path target, Shard shard) {
+    return WorkFolder.of(target, Optional.of(shard));
+  }
+
   private List<MatrixReport> run(Optional<CalibrationTokens> tokens) {
+    if (options.shard().isPresent()
+        && (options.recipe().quantizedInputs() || options.recipe().tuning() > 0)) {
+      throw new InvalidRequest(
+          "a shard knows neither the quantised layers before its own nor the whole model: --shard goes with --inputs original and --tune 0");
+    }
     try (ModelSource source = ModelSource.open(model, tools.providers());
         WorkerThreads workers = new WorkerThreads(options.threads())) {
       tokens.ifPresent(
           given -> given.requireWithin(source.plan().vocabulary(), source.plan().contextLength()));
-      List<Operator> operators = source.operators(tools.codec());
+      List<Operator> operators = source.operators(tools.codec(), options.recipe());
       if (operators.isEmpty()) {
         throw new Unsupported(
             "no matrix of %s can be held by the codec %s".formatted(model, tools.codec().id()));
@@ -85,18 +99,87 @@ public final class Quantization {
               source.fingerprint(),
               tokens,
               options.hessians().map(SavedHessians::new),
-              source.layers());
-      Estimate estimate = Estimate.of(source, operators, tokens, tools, options, workers);
-      estimate.tell(listener);
-      estimate.requireRoom(target, source.artifact().size() / 4);
+              source.layers(),
+              options.recipe());
+      if (options.recipe().tuning() > 0) {
+        ModelTuning.hindrance(source, tokens, options.threads()).ifPresent(listener::notice);
+      }
+      Map<String, String> description = description(calibration);
+      Path folder = WorkFolder.of(target, options.shard());
       try (WorkFolder work =
-          WorkFolder.open(target, description(calibration), options.resume(), options.restart())) {
-        List<MatrixReport> reports = layers(source, operators, calibration, work, workers);
-        write(source, calibration, work, reports);
-        work.remove();
+          WorkFolder.open(folder, description, options.resume(), options.restart())) {
+        List<Operator.Unit> units = share(source, operators);
+        estimate(units, calibration, work, workers);
+        List<MatrixReport> reports = layers(source, units, calibration, work, workers);
+        if (options.shard().isEmpty()) {
+          write(
+              new Assembly(source, tools.codec(), options, description, work, listener),
+              tokens,
+              workers,
+              reports);
+          work.remove();
+        }
         return reports;
       }
     }
+  }
+
+  private void write(
+      Assembly assembly,
+      Optional<CalibrationTokens> tokens,
+      WorkerThreads workers,
+      List<MatrixReport> reports) {
+    ModelSource source = assembly.source();
+    int passes =
+        ModelTuning.hindrance(source, tokens, options.threads()).isEmpty()
+            ? options.recipe().tuning()
+            : 0;
+    ModelFile file = assembly.write(target, tools.format(), reports, TunedValues.NONE, passes);
+    if (passes > 0) {
+      TunedValues tuned =
+          new ModelTuning(source, target, tools, options, assembly.vocabulary(), workers, listener)
+              .run(tokens.orElseThrow());
+      file = assembly.write(target, tools.format(), reports, tuned, passes);
+    }
+    file.verify(target, tools.providers());
+  }
+
+  /** Says what is left to do. Trials read the weights through a mapping of their own. */
+  private void estimate(
+      List<Operator.Unit> share,
+      CalibrationSource calibration,
+      WorkFolder work,
+      WorkerThreads workers) {
+    try (ModelSource source = ModelSource.open(model, tools.providers())) {
+      List<Integer> calibrated =
+          IntStream.range(0, source.layers())
+              .filter(layer -> calibration.saved().map(saved -> saved.has(layer)).orElse(false))
+              .boxed()
+              .toList();
+      Estimate estimate =
+          Estimate.of(
+              source,
+              source.operators(tools.codec(), options.recipe()),
+              share.stream().filter(unit -> !work.has(unit)).toList(),
+              calibrated,
+              calibration.tokens(),
+              tools,
+              options,
+              workers);
+      estimate.tell(listener);
+      estimate.requireRoom(
+          target.toAbsolutePath().getParent(),
+          options.shard().isPresent() ? 0 : source.artifact().size() / 4);
+    }
+  }
+
+  /** What is to be quantised here, layer by layer. */
+  private List<Operator.Unit> share(ModelSource source, List<Operator> operators) {
+    List<Operator.Unit> all = new ArrayList<>();
+    for (int layer = 0; layer < source.layers(); layer++) {
+      all.addAll(units(operators, layer));
+    }
+    return options.shard().map(shard -> shard.share(all)).orElse(all);
   }
 
   private void noteFallbacks(ModelSource source) {
@@ -120,27 +203,43 @@ public final class Quantization {
     Map<String, String> description = new LinkedHashMap<>(calibration.description());
     description.put("codec", tools.codec().id().value());
     description.put("search", tools.search().name());
-    description.put("seed", Long.toString(options.seed()));
-    description.put("hessian", Named.of(options.policy()));
-    description.put("damping", Double.toString(options.damping()));
-    description.put("refinements", Integer.toString(options.refinements()));
+    description.putAll(RecordedOptions.ofResults(options));
+    options
+        .shard()
+        .ifPresent(shard -> {
+          description.putAll(RecordedOptions.ofFile(options));
+          description.put("shard", shard.toString());
+        });
     return description;
   }
 
   private List<MatrixReport> layers(
       ModelSource source,
-      List<Operator> operators,
+      List<Operator.Unit> share,
       CalibrationSource calibration,
       WorkFolder work,
       WorkerThreads workers) {
+    int last = share.isEmpty() ? -1 : share.getLast().operator().id().layer();
+    Optional<QuantizedLayers> quantized =
+        options.recipe().quantizedInputs()
+            ? Optional.of(
+                new QuantizedLayers(
+                    source.operators(tools.codec(), options.recipe()),
+                    tools.codec(),
+                    work,
+                    options.seed()))
+            : Optional.empty();
     Optional<LayerCalibration> passes =
         calibration
             .tokens()
             .map(tokens ->
-                new LayerCalibration(model, source, tools, tokens, work, workers, listener));
+                new LayerCalibration(
+                    model, source, last, tools, tokens, work, workers, listener, quantized));
     List<MatrixReport> reports = new ArrayList<>();
-    for (int layer = 0; layer < source.layers(); layer++) {
-      List<Operator.Unit> units = units(operators, layer);
+    for (int current = 0; current <= last; current++) {
+      int layer = current;
+      List<Operator.Unit> units =
+          share.stream().filter(unit -> unit.operator().id().layer() == layer).toList();
       List<Operator.Unit> open =
           units.stream().filter(unit -> work.result(unit).isEmpty()).toList();
       if (!open.isEmpty()) {
@@ -149,20 +248,35 @@ public final class Quantization {
               "layer %d: %d of %d matrices are finished"
                   .formatted(layer, units.size() - open.size(), units.size()));
         }
-        requireFinite(open, workers);
-        Map<ActivationSite, Hessian> hessians =
-            hessians(layer, LayerCalibration.widths(units), calibration, passes);
-        noteUnreached(layer, hessians);
-        ExpertHessians.apply(hessians, options.policy());
-        quantize(layer, open, hessians, work, workers);
-        int finished = layer;
-        passes.ifPresent(p -> p.leave(finished));
+        layer(layer, open, calibration, passes, work, workers);
       }
       List<MatrixReport> done = units.stream().map(unit -> report(unit, work)).toList();
       done.forEach(listener::finished);
       reports.addAll(done);
     }
     return reports;
+  }
+
+  /** Reads the weights through a mapping of its own, which is gone when the layer is done. */
+  private void layer(
+      int layer,
+      List<Operator.Unit> open,
+      CalibrationSource calibration,
+      Optional<LayerCalibration> passes,
+      WorkFolder work,
+      WorkerThreads workers) {
+    try (ModelSource source = ModelSource.open(model, tools.providers())) {
+      Set<String> names = open.stream().map(Operator.Unit::name).collect(Collectors.toSet());
+      List<Operator.Unit> all = units(source.operators(tools.codec(), options.recipe()), layer);
+      List<Operator.Unit> units = all.stream().filter(unit -> names.contains(unit.name())).toList();
+      requireFinite(units, workers);
+      Map<ActivationSite, Hessian> hessians =
+          hessians(source, layer, LayerCalibration.widths(all), calibration, passes);
+      noteUnreached(layer, hessians);
+      ExpertHessians.apply(hessians, options.policy(), options.recipe().shrinkage());
+      quantize(layer, units, hessians, work, workers);
+      passes.ifPresent(p -> p.leave(layer));
+    }
   }
 
   private static List<Operator.Unit> units(List<Operator> operators, int layer) {
@@ -182,6 +296,7 @@ public final class Quantization {
   }
 
   private Map<ActivationSite, Hessian> hessians(
+      ModelSource source,
       int layer,
       Map<ActivationSite, Integer> widths,
       CalibrationSource calibration,
@@ -193,7 +308,8 @@ public final class Quantization {
     LayerCalibration running =
         passes.orElseThrow(() -> new IllegalStateException("no tokens for layer " + layer));
     running.reach(layer);
-    Map<ActivationSite, Hessian> hessians = running.hessians(layer, widths);
+    Map<ActivationSite, Hessian> hessians =
+        running.hessians(source, layer, widths, options.recipe().gates());
     saved.ifPresent(folder -> folder.save(layer, hessians));
     return hessians;
   }
@@ -223,6 +339,7 @@ public final class Quantization {
     AtomicInteger done = new AtomicInteger();
     String stage = "quantising layer " + layer;
     progress(stage, 0, units.size());
+    long start = System.nanoTime();
     workers.run(
         units.size(),
         i -> {
@@ -234,6 +351,14 @@ public final class Quantization {
           work.keep(unit, quantize(unit, hessian, quantizer));
           progress(stage, done.incrementAndGet(), units.size());
         });
+    double seconds = (System.nanoTime() - start) / 1e9;
+    long weights = units.stream().mapToLong(Operator.Unit::weights).sum();
+    listener.stage(
+        String.format(
+            Locale.ROOT,
+            "layer %d: %.0f tiles/s",
+            layer,
+            weights / tools.search().grid().size() / seconds));
   }
 
   private synchronized void progress(String stage, long done, long total) {
@@ -257,67 +382,10 @@ public final class Quantization {
     return new UnitFile.Result(matrix, hessian.tokens());
   }
 
-  private MatrixReport report(Operator.Unit unit, WorkFolder work) {
-    UnitFile.Result result =
+  private static MatrixReport report(Operator.Unit unit, WorkFolder work) {
+    return MatrixReport.of(
+        unit,
         work.result(unit)
-            .orElseThrow(() -> new IllegalStateException("no result of " + unit.name()));
-    QuantizedMatrix matrix = result.matrix();
-    Operator operator = unit.operator();
-    return new MatrixReport(
-        operator.id(),
-        operator.tensor(),
-        unit.expert(),
-        operator.rows(),
-        operator.columns(),
-        result.tokens(),
-        matrix.scale(),
-        matrix.proxyLoss(),
-        matrix.proxyEnergy(),
-        matrix.relativeError());
-  }
-
-  private void write(
-      ModelSource source,
-      CalibrationSource calibration,
-      WorkFolder work,
-      List<MatrixReport> reports) {
-    Metadata original = source.artifact().metadata();
-    int layout = source.operators(tools.codec()).getFirst().packing().layout();
-    int vocabulary =
-        options.compatible()
-            ? original
-                .texts("tokenizer.ggml.tokens")
-                .map(tokens -> Math.min(tokens.size(), source.plan().vocabulary()))
-                .orElse(source.plan().vocabulary())
-            : source.plan().vocabulary();
-    ModelFile file = new ModelFile(source, tools.codec(), work, options, vocabulary, listener);
-    Metadata metadata =
-        options.compatible()
-            ? FileMetadata.published(original, source.content(), options, vocabulary)
-            : FileMetadata.complete(
-                original, source.content(), options, provenance(layout, calibration, reports));
-    file.write(target, tools.format(), metadata);
-    file.verify(target, tools.providers());
-  }
-
-  private Map<String, MetadataValue> provenance(
-      int layout, CalibrationSource calibration, List<MatrixReport> reports) {
-    Map<String, MetadataValue> values = new LinkedHashMap<>();
-    values.put("codec", FileMetadata.text(tools.codec().id().value()));
-    values.put("layout", FileMetadata.whole(layout));
-    values.put("search", FileMetadata.text(tools.search().name()));
-    values.put("seed", FileMetadata.wholeSigned(options.seed()));
-    values.put("hessian", FileMetadata.text(Named.of(options.policy())));
-    values.put("damping", FileMetadata.real(options.damping()));
-    values.put("refinements", FileMetadata.whole(options.refinements()));
-    values.put("calibration.data_sha256", FileMetadata.text(calibration.text("data")));
-    values.put("calibration.tokens_sha256", FileMetadata.text(calibration.text("tokens")));
-    values.put("calibration.sequences", FileMetadata.whole(calibration.number("sequences")));
-    values.put("calibration.length", FileMetadata.whole(calibration.number("length")));
-    Map<String, List<Double>> losses = new LinkedHashMap<>();
-    reports.forEach(report ->
-        losses.computeIfAbsent(report.tensor(), _ -> new ArrayList<>()).add(report.proxyLoss()));
-    losses.forEach((tensor, list) -> values.put("proxy_loss." + tensor, FileMetadata.reals(list)));
-    return values;
+            .orElseThrow(() -> new IllegalStateException("no result of " + unit.name())));
   }
 }

@@ -11,6 +11,7 @@ import org.espalier.runtime.quantisation.calibration.HessianPolicy;
  * @param policy which Hessian an expert gets
  * @param damping share of the mean of a Hessian's diagonal that is added to it
  * @param refinements passes over all tiles after BlockLDLQ; 0 is the algorithm as published
+ * @param recipe what else is done to lose less
  * @param compatible whether the file has only the keys that the published one has, and F32
  *     embeddings
  * @param embeddings how token table and head are stored; where empty, BF16 if that loses nothing,
@@ -20,16 +21,19 @@ import org.espalier.runtime.quantisation.calibration.HessianPolicy;
  * @param restart whether to throw such work away
  * @param hessians a folder of saved Hessians: read if it is complete, else filled
  * @param threads at least 1
+ * @param shard the matrices to quantise, without making a file; all where empty
  */
 public record QuantizationOptions(
     long seed,
     HessianPolicy policy,
     double damping,
     int refinements,
+    Recipe recipe,
     boolean compatible,
     Optional<EmbeddingType> embeddings,
     Optional<String> name,
     boolean resume,
     boolean restart,
     Optional<Path> hessians,
-    int threads) {}
+    int threads,
+    Optional<Shard> shard) {}

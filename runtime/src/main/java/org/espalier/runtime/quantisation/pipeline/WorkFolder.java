@@ -22,9 +22,10 @@ import org.espalier.api.EspalierException.InvalidRequest;
  * finished matrix, scratch files, and a text that says which model, calibration and options they
  * belong to.
  */
-final class WorkFolder implements AutoCloseable {
+final class WorkFolder implements Results, AutoCloseable {
   private static final String DESCRIPTION = "work.txt";
   private static final String LOCK = "lock";
+  private static final String RESULT = ".unit";
 
   private final Path folder;
   private final FileChannel lock;
@@ -35,8 +36,10 @@ final class WorkFolder implements AutoCloseable {
   }
 
   /** The folder that belongs to a target. */
-  static Path of(Path target) {
-    return target.toAbsolutePath().resolveSibling(target.getFileName() + ".work");
+  static Path of(Path target, Optional<Shard> shard) {
+    String suffix =
+        shard.map(s -> ".shard-%d-of-%d".formatted(s.index(), s.count())).orElse(".work");
+    return target.toAbsolutePath().resolveSibling(target.getFileName() + suffix);
   }
 
   /**
@@ -48,8 +51,7 @@ final class WorkFolder implements AutoCloseable {
    *     away, or belongs to something else
    */
   static WorkFolder open(
-      Path target, Map<String, String> description, boolean resume, boolean restart) {
-    Path folder = of(target);
+      Path folder, Map<String, String> description, boolean resume, boolean restart) {
     try {
       Files.createDirectories(folder);
       WorkFolder work = new WorkFolder(folder, locked(folder));
@@ -89,7 +91,7 @@ final class WorkFolder implements AutoCloseable {
         requireSame(description, Files.readAllLines(file));
         return;
       }
-      if (!restart) {
+      if (!restart && holdsResults()) {
         throw new InvalidRequest(
             "%s holds unfinished work: --resume goes on with it, --force throws it away"
                 .formatted(folder));
@@ -103,14 +105,38 @@ final class WorkFolder implements AutoCloseable {
     Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
-  private void requireSame(Map<String, String> description, List<String> lines) {
-    Map<String, String> before = new LinkedHashMap<>();
+  private boolean holdsResults() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.anyMatch(file -> file.getFileName().toString().endsWith(RESULT));
+    }
+  }
+
+  /** What a folder says that its results belong to; empty when it says nothing. */
+  static Optional<Map<String, String>> description(Path folder) {
+    Path file = folder.resolve(DESCRIPTION);
+    if (!Files.isRegularFile(file)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(values(Files.readAllLines(file)));
+    } catch (IOException e) {
+      throw failed(folder, e);
+    }
+  }
+
+  private static Map<String, String> values(List<String> lines) {
+    Map<String, String> values = new LinkedHashMap<>();
     for (String line : lines) {
       int equals = line.indexOf('=');
       if (equals > 0) {
-        before.put(line.substring(0, equals), line.substring(equals + 1));
+        values.put(line.substring(0, equals), line.substring(equals + 1));
       }
     }
+    return values;
+  }
+
+  private void requireSame(Map<String, String> description, List<String> lines) {
+    Map<String, String> before = values(lines);
     description.forEach((name, value) -> {
       String old = before.getOrDefault(name, "nothing");
       if (!old.equals(value)) {
@@ -126,18 +152,24 @@ final class WorkFolder implements AutoCloseable {
     return folder.resolve(name);
   }
 
-  /** The result of a unit, if it is finished. */
-  Optional<UnitFile.Result> result(Operator.Unit unit) {
-    return UnitFile.read(path(unit), codeBytes(unit.operator()));
+  @Override
+  public Optional<UnitFile.Result> result(Operator.Unit unit) {
+    return result(folder, unit);
+  }
+
+  /** A result that some folder holds. */
+  static Optional<UnitFile.Result> result(Path folder, Operator.Unit unit) {
+    return UnitFile.read(folder.resolve(unit.name() + RESULT), codeBytes(unit.operator()));
+  }
+
+  /** Whether there is a result of a unit; it may be damaged. */
+  boolean has(Operator.Unit unit) {
+    return Files.exists(folder.resolve(unit.name() + RESULT));
   }
 
   /** Keeps the result of a unit. */
   void keep(Operator.Unit unit, UnitFile.Result result) {
-    UnitFile.write(path(unit), result);
-  }
-
-  private Path path(Operator.Unit unit) {
-    return folder.resolve(unit.name() + ".unit");
+    UnitFile.write(folder.resolve(unit.name() + RESULT), result);
   }
 
   private static int codeBytes(Operator operator) {

@@ -1,0 +1,200 @@
+package org.espalier.backend.cuda;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.Offer;
+import org.espalier.api.backend.Backend;
+import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.CompileOptions;
+import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.Footprint;
+import org.espalier.api.backend.Observer;
+import org.espalier.api.backend.Precision;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Stage;
+import org.espalier.backend.cuda.driver.Gpu;
+import org.espalier.backend.cuda.driver.GpuInfo;
+import org.espalier.backend.cuda.stage.PlanLimits;
+import org.espalier.backend.cuda.stage.Program;
+import org.espalier.backend.cuda.stage.Scratch;
+import org.espalier.backend.cuda.weights.DeviceMemory;
+import org.espalier.backend.cuda.weights.ExpertBudget;
+import org.espalier.backend.cuda.weights.Loader;
+import org.espalier.backend.cuda.weights.Placement;
+import org.espalier.backend.cuda.weights.StorageChoice;
+
+/** A started GPU. Whatever its executables do goes through one lock: there is one stream. */
+final class CudaBackend implements Backend {
+  private final BackendId id;
+  private final Gpu gpu;
+  private final Settings settings;
+  private final long freeAtStart;
+  private final ReentrantLock lock = new ReentrantLock(true);
+  private final List<CudaExecutable> executables = new ArrayList<>();
+  private boolean closed;
+
+  CudaBackend(BackendId id, Gpu gpu, Settings settings) {
+    this.id = id;
+    this.gpu = gpu;
+    this.settings = settings;
+    this.freeAtStart = gpu.freeBytes();
+  }
+
+  @Override
+  public BackendId id() {
+    return id;
+  }
+
+  @Override
+  public String device() {
+    GpuInfo info = gpu.info();
+    return "%s (GPU %d, compute capability %d.%d, %d multiprocessors, %,d MiB, %,d of them free)"
+        .formatted(
+            info.name(),
+            info.ordinal(),
+            info.capability() / 10,
+            info.capability() % 10,
+            info.multiprocessors(),
+            info.totalBytes() >> 20,
+            freeAtStart >> 20);
+  }
+
+  @Override
+  public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
+    return new Footprint(
+        table(plan),
+        weights(plan, options.precision()),
+        cacheBytes(plan, options, session),
+        scratch(plan, options).bytes());
+  }
+
+  /** The token table is read in place. */
+  private static long table(ModelPlan plan) {
+    return plan.stages().stream()
+        .mapToLong(stage -> stage instanceof Stage.Embedding(EncodedLinear t) ? t.bytes() : 0)
+        .sum();
+  }
+
+  private static long weights(ModelPlan plan, Precision precision) {
+    long bytes = 0;
+    for (Stage stage : plan.stages()) {
+      if (!(stage instanceof Stage.Embedding)) {
+        for (EncodedLinear linear : stage.linears()) {
+          bytes += StorageChoice.of(linear, precision).bytes(linear);
+        }
+      }
+      bytes += PlanLimits.normBytes(stage);
+    }
+    return bytes;
+  }
+
+  static long cacheBytes(ModelPlan plan, CompileOptions options, SessionOptions session) {
+    return Program.cacheValues(plan) * session.contextLength() * session.cacheType().bytes()
+        + Program.partialBytes(plan, options.maximumRows(), session.contextLength());
+  }
+
+  private static Scratch scratch(ModelPlan plan, CompileOptions options) {
+    return new Scratch(
+        plan,
+        options.maximumRows(),
+        linear -> StorageChoice.of(linear, options.precision()).pairs(),
+        options.observer() != Observer.NONE);
+  }
+
+  @Override
+  public Offer<Executable> compile(ModelPlan plan, CompileOptions options) {
+    lock.lock();
+    try {
+      if (closed) {
+        return Offer.declined("the backend is closed");
+      }
+      gpu.enter();
+      Offer<ModelPlan> possible = PlanLimits.check(plan, gpu.info());
+      if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
+        return Offer.declined(reason);
+      }
+      long need = weights(plan, options.precision()) + scratch(plan, options).bytes();
+      long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
+      if (need > limit) {
+        return Offer.declined(
+            "the plan needs %,d bytes of GPU memory and the limit is %,d".formatted(need, limit));
+      }
+      Placement placement = placement(plan, options);
+      long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
+      long free = gpu.freeBytes();
+      if (need - onHost > free) {
+        return Offer.declined(
+            "the model needs %,d MiB of GPU memory (weights %,d, working memory %,d) and %,d MiB are free of the %,d of %s"
+                .formatted(
+                    need - onHost >> 20,
+                    weights(plan, options.precision()) - onHost >> 20,
+                    scratch(plan, options).bytes() >> 20,
+                    free >> 20,
+                    gpu.info().totalBytes() >> 20,
+                    gpu.info().name()));
+      }
+      return load(plan, options, placement);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Placement placement(ModelPlan plan, CompileOptions options) {
+    return settings.expertMemory().isEmpty()
+        ? Placement.ALL_ON_DEVICE
+        : ExpertBudget.placement(
+            plan, options.precision(), settings.expertMemory().getAsLong(), options.placement());
+  }
+
+  private Offer<Executable> load(ModelPlan plan, CompileOptions options, Placement placement) {
+    DeviceMemory memory = new DeviceMemory(gpu);
+    Loader loader = new Loader(gpu, memory, options.precision(), placement);
+    try {
+      Program program =
+          new Program(
+              plan, gpu, memory, scratch(plan, options), options.observer(), loader::load, true);
+      loader.finish();
+      CudaExecutable executable = new CudaExecutable(this, plan, options, program, memory);
+      executables.add(executable);
+      return Offer.accepted(executable);
+    } catch (DeviceFailure e) {
+      loader.finish();
+      memory.close();
+      return Offer.declined(String.valueOf(e.getMessage()));
+    }
+  }
+
+  Gpu gpu() {
+    return gpu;
+  }
+
+  ReentrantLock lock() {
+    return lock;
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  void forget(CudaExecutable executable) {
+    executables.remove(executable);
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      if (!closed) {
+        List.copyOf(executables).forEach(CudaExecutable::close);
+        closed = true;
+        gpu.close();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,290 @@
+package org.espalier.backend.cuda;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.espalier.api.EspalierException.DeviceFailure;
+import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Activations;
+import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.CompileOptions;
+import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.Rows;
+import org.espalier.api.backend.Session;
+import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.Step;
+import org.espalier.api.model.ModelPlan;
+import org.espalier.backend.cuda.stage.Program;
+import org.espalier.backend.cuda.weights.DeviceMemory;
+
+/** A plan in the memory of a GPU. */
+final class CudaExecutable implements Executable {
+  private final CudaBackend backend;
+  private final ModelPlan plan;
+  private final CompileOptions options;
+  private final Program program;
+  private final DeviceMemory memory;
+  private final ReentrantLock lock;
+  private final Set<CudaSession> sessions = new HashSet<>();
+  private boolean closed;
+
+  CudaExecutable(
+      CudaBackend backend,
+      ModelPlan plan,
+      CompileOptions options,
+      Program program,
+      DeviceMemory memory) {
+    this.backend = backend;
+    this.plan = plan;
+    this.options = options;
+    this.program = program;
+    this.memory = memory;
+    this.lock = backend.lock();
+  }
+
+  @Override
+  public ModelPlan plan() {
+    return plan;
+  }
+
+  @Override
+  public List<Binding> bindings() {
+    return program.bindings();
+  }
+
+  /** One thread at a time, and the GPU is its own. */
+  private <T> T alone(Supplier<T> work) {
+    lock.lock();
+    try {
+      requireOpen();
+      backend.gpu().enter();
+      return work.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireOpen() {
+    if (closed || backend.isClosed()) {
+      throw new InvalidRequest("the model is closed");
+    }
+  }
+
+  @Override
+  public Session open(SessionOptions session) {
+    return alone(() -> {
+      long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
+      long need = backend.footprint(plan, options, session).total();
+      if (need > limit) {
+        throw new DeviceFailure(
+            "a session of %,d positions needs %,d bytes of memory in all and the limit is %,d: use a shorter context"
+                .formatted(session.contextLength(), need, limit));
+      }
+      requireFree(session);
+      program.reserve(session.contextLength());
+      long bytes =
+          Program.cacheValues(plan) * session.contextLength() * session.cacheType().bytes();
+      CudaSession opened = new CudaSession(this, session, memory.allocate(bytes));
+      sessions.add(opened);
+      return opened;
+    });
+  }
+
+  private void requireFree(SessionOptions session) {
+    long need = CudaBackend.cacheBytes(plan, options, session);
+    long free = backend.gpu().freeBytes();
+    if (need > free) {
+      throw new DeviceFailure(
+          "a session of %,d positions needs %,d MiB of GPU memory for its keys and values and %,d MiB are free: use a shorter context"
+              .formatted(session.contextLength(), (need >> 20) + 1, free >> 20));
+    }
+  }
+
+  /** Gives a session's memory back. */
+  void release(CudaSession session) {
+    lock.lock();
+    try {
+      if (sessions.remove(session) && !closed && !backend.isClosed()) {
+        backend.gpu().enter();
+        program.await();
+        memory.free(session.cache());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public List<Rows> forward(List<Step> steps) {
+    return alone(() -> {
+      long total = 0;
+      Set<Session> seen = new HashSet<>();
+      for (Step step : steps) {
+        check(own(step.session()), step.input(), step.wanted());
+        if (!seen.add(step.session())) {
+          throw new InvalidRequest("a session can take only one step per pass");
+        }
+        total += step.input().count();
+      }
+      if (total > options.maximumRows()) {
+        throw new InvalidRequest(
+            "a pass takes at most %d positions, not %d".formatted(options.maximumRows(), total));
+      }
+      return run(steps, (int) total);
+    });
+  }
+
+  /** A row of a pass: which step it belongs to, and which of its rows it is. */
+  private record Source(Step step, int row) {}
+
+  private List<Rows> run(List<Step> steps, int total) {
+    List<Source> sources = new ArrayList<>(total);
+    int wanted = 0;
+    for (Step step : steps) {
+      for (int i = 0; i < step.input().count(); i++) {
+        sources.add(new Source(step, i));
+      }
+      wanted += step.wanted();
+    }
+    program.reserveResults(wanted);
+    int firstResult = 0;
+    for (int first = 0; first < total; first += program.chunk()) {
+      int end = Math.min(total, first + program.chunk());
+      List<Program.RowPlace> places =
+          sources.subList(first, end).stream().map(this::place).toList();
+      program.run(first, places, (i, target) -> read(sources.get(i), target), firstResult);
+      firstResult += (int) places.stream().filter(Program.RowPlace::isWanted).count();
+    }
+    List<Rows> results = new ArrayList<>(steps.size());
+    int first = 0;
+    for (Step step : steps) {
+      CudaSession session = own(step.session());
+      session.advance(step.input().count());
+      results.add(session.output().window(first, step.wanted()));
+      first += step.wanted();
+    }
+    return results;
+  }
+
+  private Program.RowPlace place(Source source) {
+    CudaSession session = own(source.step().session());
+    int count = source.step().input().count();
+    return new Program.RowPlace(
+        session.cache(),
+        session.position() + source.row(),
+        session.contextLength(),
+        session.cacheType().ordinal(),
+        source.row() >= count - source.step().wanted());
+  }
+
+  private void read(Source source, float[] target) {
+    switch (source.step().input()) {
+      case Activations.Tokens(int[] ids) -> program.readToken(ids[source.row()], target);
+      case Rows rows -> rows.read(source.row(), target, 0);
+    }
+  }
+
+  private CudaSession own(Session session) {
+    if (session instanceof CudaSession mine && mine.executable() == this) {
+      return mine;
+    }
+    throw new InvalidRequest("a session can only be used with the model that opened it");
+  }
+
+  private void check(CudaSession session, Activations input, int wanted) {
+    if (session.isClosed()) {
+      throw new InvalidRequest("the session is closed");
+    }
+    int count = input.count();
+    if (wanted < 0 || wanted > count) {
+      throw new InvalidRequest("%d outputs are wanted of %d positions".formatted(wanted, count));
+    }
+    if (session.position() + (long) count > session.contextLength()) {
+      throw new InvalidRequest(
+          "%d more positions do not fit: the context of %d is filled up to %d"
+              .formatted(count, session.contextLength(), session.position()));
+    }
+    switch (input) {
+      case Activations.Tokens(int[] ids) -> checkTokens(ids);
+      case Rows rows -> checkRows(rows);
+    }
+  }
+
+  private void checkTokens(int[] ids) {
+    if (!plan.takesTokens()) {
+      throw new InvalidRequest("this slice of a model takes rows, not tokens");
+    }
+    for (int id : ids) {
+      if (id < 0 || id >= plan.vocabulary()) {
+        throw new InvalidRequest(
+            "token %d is outside the vocabulary of %d".formatted(id, plan.vocabulary()));
+      }
+    }
+  }
+
+  private void checkRows(Rows rows) {
+    if (plan.takesTokens()) {
+      throw new InvalidRequest("this model takes tokens, not rows");
+    }
+    if (rows.width() != plan.width()) {
+      throw new InvalidRequest(
+          "rows have %d values where the model has %d".formatted(rows.width(), plan.width()));
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      if (!closed && !backend.isClosed()) {
+        backend.gpu().enter();
+        program.close();
+        memory.close();
+        backend.forget(this);
+      }
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** A session's window on the last pass. */
+  Output newOutput() {
+    return new Output();
+  }
+
+  /** Rows of the last pass that belong to one session. */
+  final class Output implements Rows {
+    private int first;
+    private int count;
+
+    private Output window(int newFirst, int newCount) {
+      first = newFirst;
+      count = newCount;
+      return this;
+    }
+
+    @Override
+    public int count() {
+      return count;
+    }
+
+    @Override
+    public int width() {
+      return plan.outputWidth();
+    }
+
+    @Override
+    public void read(int row, float[] target, int offset) {
+      Objects.checkIndex(row, count);
+      alone(() -> {
+        program.read(first + row, target, offset);
+        return true;
+      });
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package org.espalier.runtime.quantisation.pipeline;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What is done beyond the published algorithm to lose less at the same bits.
+ *
+ * @param gates whether a token counts by the square of its gate in an expert's Hessian
+ * @param quantizedInputs whether a layer is fitted to what the quantised layers before it give,
+ *     rather than to what the original ones give
+ * @param shrinkage tokens' worth of the layer's mean that is mixed into every expert's Hessian
+ * @param tuning passes over the calibration text that tune what is stored in F32
+ * @param attention how the matrices of attention are stored instead of in codes; empty: in codes
+ */
+public record Recipe(
+    boolean gates,
+    boolean quantizedInputs,
+    double shrinkage,
+    int tuning,
+    Optional<EmbeddingType> attention) {
+  /** The published algorithm. */
+  public static final Recipe PUBLISHED = new Recipe(false, false, 0, 0, Optional.empty());
+
+  /** What Hessians depend on; nothing for the published algorithm. */
+  Map<String, String> ofHessians() {
+    Map<String, String> description = new LinkedHashMap<>();
+    if (gates) {
+      description.put("gates", "squared");
+    }
+    return description;
+  }
+
+  /** What results depend on besides. */
+  Map<String, String> ofResults() {
+    Map<String, String> description = new LinkedHashMap<>();
+    description.put("inputs", quantizedInputs ? "quantized" : "original");
+    description.put("shrinkage", Double.toString(shrinkage));
+    description.put("attention", attention.map(Named::of).orElse("codes"));
+    return description;
+  }
+}

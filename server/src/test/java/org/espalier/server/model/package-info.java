@@ -1,0 +1,5 @@
+/** A model made of arithmetic, for tests. */
+@NullMarked
+package org.espalier.server.model;
+
+import org.jspecify.annotations.NullMarked;
