@@ -7,7 +7,6 @@ import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.Norm;
 import org.espalier.api.model.Stage;
 import org.espalier.backend.cpu.numeric.Elementwise;
-import org.espalier.backend.cpu.numeric.Products;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
 import org.espalier.backend.cpu.workers.WorkerPool;
@@ -19,12 +18,6 @@ import org.jspecify.annotations.Nullable;
  * product with W_o; residual.
  */
 final class AttentionStage implements CompiledStage {
-  /** Query rows that share one reading of keys and values. */
-  private static final int QUERY_BLOCK = 32;
-
-  /** Positions whose keys or values are converted at a time; divides the cache's page. */
-  private static final int KEY_BLOCK = 64;
-
   private static final int QUERY = 0;
   private static final int KEY = 1;
   private static final int VALUE = 2;
@@ -62,9 +55,10 @@ final class AttentionStage implements CompiledStage {
       KernelInput outputInput,
       float[] result,
       float[] normed,
-      int[] blockStart) {
+      int[] blockStart,
+      HeadAttention[] heads) {
 
-    static Memory allocate(int rows, int width, List<AttentionShape> shapes) {
+    static Memory allocate(int rows, int width, int workers, List<AttentionShape> shapes) {
       List<BoundLinear> projections = shapes.stream().flatMap(s -> s.projections.stream()).toList();
       int widest = projections.stream().mapToInt(BoundLinear::outputs).max().orElse(0);
       KernelInput[] inputs = new KernelInput[3];
@@ -73,6 +67,8 @@ final class AttentionStage implements CompiledStage {
         inputs[i] = Buffers.input(rows, projections);
         projected[i] = new float[Math.multiplyExact(rows, widest)];
       }
+      HeadAttention[] heads = new HeadAttention[workers];
+      Arrays.setAll(heads, _ -> new HeadAttention());
       return new Memory(
           inputs,
           projected,
@@ -80,7 +76,8 @@ final class AttentionStage implements CompiledStage {
           Buffers.input(rows, shapes.stream().map(s -> s.output).toList()),
           new float[Math.multiplyExact(rows, width)],
           new float[Math.multiplyExact(rows, width)],
-          new int[rows + 1]);
+          new int[rows + 1],
+          heads);
     }
   }
 
@@ -216,7 +213,7 @@ final class AttentionStage implements CompiledStage {
       boolean starts =
           row == 0
               || pass.sequences[row] != pass.sequences[row - 1]
-              || row - memory.blockStart[blocks - 1] == QUERY_BLOCK;
+              || row - memory.blockStart[blocks - 1] == HeadAttention.QUERY_BLOCK;
       if (starts) {
         memory.blockStart[blocks++] = row;
       }
@@ -224,65 +221,25 @@ final class AttentionStage implements CompiledStage {
     memory.blockStart[blocks] = rows;
   }
 
-  /**
-   * One head of one block of rows. Keys and values pass by once, some positions at a time, with the
-   * running maximum and sum of each row's softmax (Milakov and Gimelshein 2018), so memory does not
-   * grow with the context. The cuts lie at fixed positions: a row's result does not depend on its
-   * company.
-   */
+  /** One head of one block of rows. */
   private void attend(int task, int worker) {
     int head = task % stage.heads();
     int block = task / stage.heads();
     int first = memory.blockStart[block];
-    int rows = memory.blockStart[block + 1] - first;
     int d = stage.headDimension();
-    int kvHead = head / (stage.heads() / stage.keyValueHeads());
-    int queryStride = projections[QUERY].outputs();
-    KeyValueCache cache = pass.sequence(first).cache(index);
-
-    // Queries and sums lie close together here: in the long rows of the stage they would all fall
-    // into the same few sets of the first cache.
-    int queriesAt = KEY_BLOCK * d;
-    int mixedAt = queriesAt + QUERY_BLOCK * d;
-    int scoresAt = mixedAt + QUERY_BLOCK * d;
-    int maximaAt = scoresAt + QUERY_BLOCK * KEY_BLOCK;
-    int sumsAt = maximaAt + QUERY_BLOCK;
-    float[] m = pass.scratch(worker).floats(sumsAt + QUERY_BLOCK);
-    for (int r = 0; r < rows; r++) {
-      int at = (first + r) * queryStride + head * d;
-      System.arraycopy(memory.projected[QUERY], at, m, queriesAt + r * d, d);
-    }
-    Arrays.fill(m, mixedAt, mixedAt + rows * d, 0);
-    Arrays.fill(m, maximaAt, maximaAt + rows, Float.NEGATIVE_INFINITY);
-    Arrays.fill(m, sumsAt, sumsAt + rows, 0);
-    int last = pass.positions[first + rows - 1];
-    for (int start = 0; start <= last; start += KEY_BLOCK) {
-      int count = Math.min(KEY_BLOCK, last + 1 - start);
-      cache.readKeys(kvHead, start, count, m, 0);
-      Products.multiply(m, 0, d, count, d, m, queriesAt, d, rows, m, scoresAt, KEY_BLOCK, false);
-      cache.readValues(kvHead, start, count, m, 0);
-      for (int r = 0; r < rows; r++) {
-        int visible = Math.min(count, pass.positions[first + r] + 1 - start);
-        if (visible > 0) {
-          int scores = scoresAt + r * KEY_BLOCK;
-          float before = m[maximaAt + r];
-          float maximum = Math.max(before, Elementwise.maximum(m, scores, visible));
-          float sum = Elementwise.expShifted(m, scores, maximum, visible);
-          if (maximum != before) {
-            float shrink = (float) Math.exp(before - maximum);
-            m[sumsAt + r] *= shrink;
-            Elementwise.scale(m, mixedAt + r * d, shrink, d);
-          }
-          m[maximaAt + r] = maximum;
-          m[sumsAt + r] += sum;
-          Products.addWeighted(m, 0, d, m, scores, visible, m, mixedAt + r * d);
-        }
-      }
-    }
-    for (int r = 0; r < rows; r++) {
-      Elementwise.scale(m, mixedAt + r * d, 1 / m[sumsAt + r], d);
-      System.arraycopy(m, mixedAt + r * d, memory.mixed, (first + r) * queryStride + head * d, d);
-    }
+    int stride = projections[QUERY].outputs();
+    memory.heads[worker].attend(
+        pass.scratch(worker),
+        pass.sequence(first).cache(index),
+        head / (stage.heads() / stage.keyValueHeads()),
+        d,
+        pass.positions,
+        first,
+        memory.blockStart[block + 1] - first,
+        memory.projected[QUERY],
+        memory.mixed,
+        first * stride + head * d,
+        stride);
   }
 
   private void prepareOutput(int row, int worker) {

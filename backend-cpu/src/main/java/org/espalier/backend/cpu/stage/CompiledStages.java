@@ -69,7 +69,8 @@ public final class CompiledStages {
       }
     }
     var attentionMemory =
-        AttentionStage.Memory.allocate(maximumRows, plan.width(), attentionShapes);
+        AttentionStage.Memory.allocate(
+            maximumRows, plan.width(), pass.workers.size(), attentionShapes);
     var mixtureMemory =
         MixtureOfExpertsStage.Memory.allocate(
             maximumRows, plan.width(), mixtureStages, mixtureLinears);
