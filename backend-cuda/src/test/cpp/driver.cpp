@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -16,9 +17,9 @@
 
 namespace {
 
-enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_IMAGE = 200,
-       INVALID_CONTEXT = 201, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700,
-       CAPTURE_UNSUPPORTED = 900 };
+enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101,
+       INVALID_IMAGE = 200, INVALID_CONTEXT = 201, NO_BINARY_FOR_GPU = 209, INVALID_PTX = 218,
+       UNSUPPORTED_PTX_VERSION = 222, NOT_FOUND = 500, CAPTURE_UNSUPPORTED = 900 };
 
 struct Function {
   const Entry* entry;
@@ -50,11 +51,49 @@ struct Block {
 
 std::recursive_mutex lock;
 std::map<char*, Block> blocks;
-size_t total_memory = (size_t)4 << 30;
 size_t used_memory = 0;
-int device_count = 1;
-int driver_version = 12060;
-bool backwards = false;
+
+// What it pretends to be; each can be set by name.
+struct Knobs {
+  long memory = 4L << 30;
+  long devices = 1;
+  long version = 12060;   // of CUDA
+  long capability = 75;
+  long backwards = 0;     // the order of threads
+  long start = OK;        // what cuInit answers
+  long context = OK;      // what starting a GPU answers
+  long image = OK;        // what loading PTX answers
+};
+Knobs knobs;
+
+bool set_knob(const std::string& name, long value) {
+  static const std::map<std::string, long Knobs::*> NAMES = {
+      {"memory", &Knobs::memory},   {"devices", &Knobs::devices},
+      {"version", &Knobs::version}, {"capability", &Knobs::capability},
+      {"backwards", &Knobs::backwards}, {"start", &Knobs::start},
+      {"context", &Knobs::context}, {"image", &Knobs::image}};
+  auto found = NAMES.find(name);
+  if (found == NAMES.end()) return false;
+  knobs.*found->second = value;
+  return true;
+}
+
+// Programs that cannot be asked otherwise say it so: ESPALIER_EMULATED_GPU="devices=0,version=11030".
+struct FromEnvironment {
+  FromEnvironment() {
+    const char* value = getenv("ESPALIER_EMULATED_GPU");
+    std::string text = value == nullptr ? "" : value;
+    for (size_t at = 0; at < text.size();) {
+      size_t end = std::min(text.find(',', at), text.size());
+      size_t is = text.find('=', at);
+      if (is >= end || !set_knob(text.substr(at, is - at), atol(text.c_str() + is + 1))) {
+        fprintf(stderr, "ESPALIER_EMULATED_GPU: not understood: %s\n", text.c_str() + at);
+        abort();
+      }
+      at = end + 1;
+    }
+  }
+} from_environment;
 long launches_run = 0;
 long graphs_run = 0;
 int context_count = 0;
@@ -99,7 +138,7 @@ bool within(const void* address, size_t bytes) {
 
 int run(const Launch& launch) {
   launches_run++;
-  run_grid(launch.entry, launch.grid, launch.threads, launch.parameters.data(), backwards);
+  run_grid(launch.entry, launch.grid, launch.threads, launch.parameters.data(), knobs.backwards != 0);
   return OK;
 }
 
@@ -112,29 +151,49 @@ int declared_size(const std::string& text, const std::string& name) {
   return open < close ? atoi(text.c_str() + open + 1) : -1;
 }
 
+// The number after a word at the start of a line, ten times as large ("7.0" is 70), or -1.
+int number_after(const char* text, const char* word) {
+  const char* at = strstr(text, word);
+  return at == nullptr ? -1 : (int)(10 * atof(at + strlen(word)) + 0.5);
+}
+
+// What a driver says of PTX that it does not take, or OK. Kernels are the emulator's own all the same.
+int refusal(const char* image) {
+  int version = number_after(image, "\n.version ");
+  int target = number_after(image, "\n.target sm_");
+  if (version < 0 && target < 0) return INVALID_IMAGE;
+  if (version < 0 || target < 0) return INVALID_PTX;
+  int latest = 10 * (knobs.version / 1000 - 4) + knobs.version % 1000 / 10;  // 11.4 reads up to 7.4
+  if (version > latest) return UNSUPPORTED_PTX_VERSION;
+  if (target > 10 * knobs.capability) return NO_BINARY_FOR_GPU;
+  long depth = 0;
+  for (const char* at = image; *at != 0; at++) depth += *at == '{' ? 1 : *at == '}' ? -1 : 0;
+  return depth == 0 ? OK : INVALID_PTX;
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
 extern "C" {
 
 // ---- for tests
-void emulator_configure(long memory, int devices, int version, int reversed) {
-  total_memory = (size_t)memory;
-  device_count = devices;
-  driver_version = version;
-  backwards = reversed != 0;
-}
+void emulator_reset() { knobs = Knobs(); }
+int emulator_set(const char* name, long value) { return set_knob(name, value); }
+long emulator_contexts() { return context_count; }
 long emulator_launches() { return launches_run; }
 long emulator_graphs() { return graphs_run; }
 long emulator_memory() { return (long)used_memory; }
 long emulator_blocks() { return (long)blocks.size(); }
 
 // ---- the driver API
-int cuInit(u32) { return device_count > 0 ? OK : 100; }
-int cuDriverGetVersion(int* version) { *version = driver_version; return OK; }
-int cuDeviceGetCount(int* count) { *count = device_count; return OK; }
+int cuInit(u32) {
+  if (knobs.start != OK) return (int)knobs.start;
+  return knobs.devices > 0 ? OK : NO_DEVICE;
+}
+int cuDriverGetVersion(int* version) { *version = (int)knobs.version; return OK; }
+int cuDeviceGetCount(int* count) { *count = (int)knobs.devices; return OK; }
 int cuDeviceGet(int* device, int ordinal) {
-  if (ordinal < 0 || ordinal >= device_count) return INVALID_DEVICE;
+  if (ordinal < 0 || ordinal >= knobs.devices) return INVALID_DEVICE;
   *device = ordinal;
   return OK;
 }
@@ -145,16 +204,17 @@ int cuDeviceGetName(char* name, int length, int) {
 int cuDeviceGetAttribute(int* value, int attribute, int) {
   switch (attribute) {
     case 16: *value = 2; return OK;           // multiprocessors
-    case 75: *value = 7; return OK;           // compute capability
-    case 76: *value = 5; return OK;
+    case 75: *value = (int)knobs.capability / 10; return OK;
+    case 76: *value = (int)knobs.capability % 10; return OK;
     case 97: *value = 99 << 10; return OK;    // shared memory of a block, opt-in
     case 81: *value = 100 << 10; return OK;   // of a multiprocessor
     default: return INVALID_VALUE;
   }
 }
-int cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = total_memory; return OK; }
+int cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = (size_t)knobs.memory; return OK; }
 int cuDevicePrimaryCtxRetain(void** context, int) {
   std::lock_guard<std::recursive_mutex> guard(lock);
+  if (knobs.context != OK) return (int)knobs.context;
   context_count++;
   *context = &context_object;
   return OK;
@@ -166,14 +226,14 @@ int cuDevicePrimaryCtxRelease_v2(int) {
 int cuCtxSetCurrent(void* context) { current = context; return OK; }
 int cuMemGetInfo_v2(size_t* free_bytes, size_t* total) {
   NEEDS_CONTEXT;
-  *free_bytes = total_memory > used_memory ? total_memory - used_memory : 0;
-  *total = total_memory;
+  *free_bytes = (size_t)knobs.memory > used_memory ? (size_t)knobs.memory - used_memory : 0;
+  *total = (size_t)knobs.memory;
   return OK;
 }
 int cuMemAlloc_v2(char** address, size_t bytes) {
   NEEDS_CONTEXT;
   if (bytes == 0) return INVALID_VALUE;
-  if (used_memory + bytes > total_memory) return OUT_OF_MEMORY;
+  if (used_memory + bytes > (size_t)knobs.memory) return OUT_OF_MEMORY;
   *address = allocate(bytes, false);
   return *address == nullptr ? OUT_OF_MEMORY : OK;
 }
@@ -219,7 +279,9 @@ int cuMemsetD8Async(char* to, unsigned char value, size_t bytes, Stream* stream)
 }
 int cuModuleLoadDataEx(Module** module, const char* image, u32, int*, void**) {
   NEEDS_CONTEXT;
-  if (strstr(image, ".version") == nullptr) return INVALID_IMAGE;
+  if (knobs.image != OK) return (int)knobs.image;
+  int problem = refusal(image);
+  if (problem != OK) return problem;
   *module = new Module{image, {}};
   return OK;
 }
@@ -296,7 +358,16 @@ int cuGraphLaunch(Graph* executable, Stream* stream) {
 }
 int cuGraphExecDestroy(Graph* executable) { NEEDS_CONTEXT; delete executable; return OK; }
 int cuGraphDestroy(Graph* graph) { NEEDS_CONTEXT; delete graph; return OK; }
-int cuGetErrorName(int, const char** name) { *name = "EMULATED_ERROR"; return OK; }
+int cuGetErrorName(int code, const char** name) {
+  *name = code == OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : code == INVALID_IMAGE ? "CUDA_ERROR_INVALID_IMAGE"
+          : code == NO_BINARY_FOR_GPU ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
+          : code == INVALID_PTX ? "CUDA_ERROR_INVALID_PTX"
+          : code == UNSUPPORTED_PTX_VERSION ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
+          : code == NOT_FOUND ? "CUDA_ERROR_NOT_FOUND"
+                              : "EMULATED_ERROR";
+  return OK;
+}
 int cuGetErrorString(int, const char** text) { *text = "an emulated error"; return OK; }
 }
 #pragma GCC visibility pop

@@ -85,6 +85,7 @@ class ProgramTest {
         misuse("Missing required option: '--tokens", "logits", "-o", "x"),
         misuse("both -p and -f", "completion", "-p", "x", "-f", "y"),
         misuse("give -p or -f", "completion", "-n", "3"),
+        misuse("is a folder", "tokenize", "-f", "."),
         misuse("no model was named", "completion", "-p", "x"),
         misuse("give neither -p nor -f", "tokenize", "--jsonl", "-p", "x"),
         misuse("there is no folder", "logits", "--tokens", "1", "-o", "none/such/file"),

@@ -118,24 +118,27 @@ final class CudaBackend implements Backend {
       if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
         return Offer.declined(reason);
       }
-      long need = weights(plan, options.precision()) + scratch(plan, options).bytes();
-      long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
-      if (need > limit) {
-        return Offer.declined(
-            "the plan needs %,d bytes of GPU memory and the limit is %,d".formatted(need, limit));
-      }
       // A sequence must fit too, where the caller knows how long it will be.
       long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
       Placement placement = placement(plan, options);
       long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
+      long weights = weights(plan, options.precision()) - onHost;
+      long scratch = scratch(plan, options).bytes();
+      long need = weights + scratch + cache;
+      long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
+      if (need > limit) {
+        return Offer.declined(
+            "the plan needs %,d bytes of GPU memory (weights %,d, working memory %,d, keys and values %,d) and the limit is %,d"
+                .formatted(need, weights, scratch, cache, limit));
+      }
       long free = gpu.freeBytes();
-      if (need - onHost + cache > free) {
+      if (need > free) {
         return Offer.declined(
             "the model needs %,d MiB of GPU memory (weights %,d, working memory %,d, keys and values %,d) and %,d MiB are free of the %,d of %s"
                 .formatted(
-                    need - onHost + cache >> 20,
-                    weights(plan, options.precision()) - onHost >> 20,
-                    scratch(plan, options).bytes() >> 20,
+                    need >> 20,
+                    weights >> 20,
+                    scratch >> 20,
                     cache >> 20,
                     free >> 20,
                     gpu.info().totalBytes() >> 20,

@@ -1,5 +1,6 @@
 package org.espalier.backend.cuda;
 
+import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -28,15 +29,29 @@ public final class CudaBackendProvider implements BackendProvider {
   @Override
   public Offer<Backend> open(Context context) {
     Settings settings = Settings.of(context.settings());
-    return switch (Gpu.describe(settings.device())) {
-      case Offer.Declined<GpuInfo>(String reason) -> Offer.declined(reason);
-      case Offer.Accepted<GpuInfo>(GpuInfo info) ->
-          info.capability() < Modules.OLDEST
-              ? Offer.declined(
-                  "%s has compute capability %d.%d, and 7.5 is the least"
-                      .formatted(info.name(), info.capability() / 10, info.capability() % 10))
-              : Offer.accepted(
-                  new CudaBackend(id(), Gpu.open(info, Modules.text(info.capability())), settings));
-    };
+    try {
+      return switch (Gpu.describe(settings.device())) {
+        case Offer.Declined<GpuInfo>(String reason) -> Offer.declined(reason);
+        case Offer.Accepted<GpuInfo>(GpuInfo info) -> open(info, settings);
+      };
+    } catch (DeviceFailure e) {
+      // What cannot start is declined like what is not there: another backend can take over.
+      return Offer.declined(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private Offer<Backend> open(GpuInfo info, Settings settings) {
+    if (info.capability() < Modules.OLDEST) {
+      return Offer.declined(
+          "%s has compute capability %d.%d, and 7.5 is the least"
+              .formatted(info.name(), info.capability() / 10, info.capability() % 10));
+    }
+    Gpu gpu = Gpu.open(info, Modules.text(info.capability()));
+    try {
+      return Offer.accepted(new CudaBackend(id(), gpu, settings));
+    } catch (DeviceFailure e) {
+      gpu.close();
+      throw e;
+    }
   }
 }

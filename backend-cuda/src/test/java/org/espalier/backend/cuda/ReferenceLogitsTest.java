@@ -125,7 +125,7 @@ class ReferenceLogitsTest {
   }
 
   private static float[][] generated(boolean backwards) {
-    Machine.configure(4L << 30, 1, 12_060, backwards);
+    Machine.set("backwards", backwards ? 1 : 0);
     int[] prompt = SmallModels.ids("tiny2k-random.json", "greedy_prompt", 0);
     float[][] logits = new float[8][];
     try (Model model = SmallModels.open("tiny2k-random.gguf", Precision.FAST, 64, Map.of());

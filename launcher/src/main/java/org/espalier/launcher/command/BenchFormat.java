@@ -137,6 +137,7 @@ enum BenchFormat {
     fields.put("bytes_per_token", report.bytesPerToken());
     fields.put("memory_bandwidth", report.bandwidth());
     fields.put("memory_bandwidth_share", report.bandwidthShare());
+    fields.put("device", report.device());
     return fields;
   }
 

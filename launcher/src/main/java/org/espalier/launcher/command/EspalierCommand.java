@@ -49,7 +49,7 @@ import picocli.CommandLine.Spec;
       "  espalier completion -m olmoe-qtip-2b-v2.gguf -p \"Experts are\" --temp 0.7",
       "  espalier completion --help",
       "",
-      "The script also knows 'verify' (builds and runs all tests), 'build' and 'format'."
+      "The script also knows 'verify' (builds and runs all tests), 'build', 'format' and 'package'."
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {

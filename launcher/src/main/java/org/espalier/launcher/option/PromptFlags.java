@@ -65,6 +65,9 @@ public final class PromptFlags {
   }
 
   private static String readFile(String name, Console console) throws IOException {
+    if (!name.equals("-") && Files.isDirectory(Path.of(name))) {
+      throw new InvalidRequest(name + " is a folder: name the file in it");
+    }
     byte[] bytes;
     try (InputStream in = name.equals("-") ? console.in() : Files.newInputStream(Path.of(name))) {
       bytes = in.readNBytes(MOST_BYTES + 1);

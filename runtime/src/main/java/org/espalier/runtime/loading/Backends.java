@@ -111,7 +111,10 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
     }
   }
 
-  /** Says what a device will need before it is filled; who reads weights in place needs no word. */
+  /**
+   * Says what a device will need before it is filled; who reads most weights in place needs no
+   * word.
+   */
   private static void tellNeeds(
       Backend backend, ModelPlan plan, CompileOptions options, Consumer<String> notices) {
     ElementType cache =
@@ -121,7 +124,7 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         };
     int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
     Footprint need = backend.footprint(plan, options, new SessionOptions(context, cache));
-    if (need.mapped() == 0 && need.weights() > 0) {
+    if (need.weights() > need.mapped()) {
       notices.accept(
           "%s needs %,d MiB (weights %,d, keys and values of %,d positions %,d, working memory %,d) of %s"
               .formatted(

@@ -59,7 +59,8 @@ final class DriverLibrary {
   @SuppressWarnings("restricted") // calls into a library are what this is about
   private static Offer<Integer> probe() {
     try (Arena arena = Arena.ofConfined()) {
-      SymbolLookup library = SymbolLookup.libraryLookup(DRIVER, arena);
+      // For good: a driver that has started may not survive being unloaded.
+      SymbolLookup library = SymbolLookup.libraryLookup(DRIVER, Arena.global());
       MemorySegment value = arena.allocate(ValueLayout.JAVA_INT);
       int code = call(library, "cuInit", 0);
       if (code == NO_DEVICE) {

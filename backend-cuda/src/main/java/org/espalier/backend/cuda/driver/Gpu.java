@@ -55,9 +55,23 @@ public final class Gpu implements AutoCloseable {
     this.stream = new CUstream();
     this.module = new CUmodule();
     check(cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "creating a stream");
-    check(cuModuleLoadData(module, terminated(modules)), "loading its kernels");
-    for (Kernel kernel : Kernel.values()) {
-      functions.put(kernel, function(kernel));
+    boolean isLoaded = false;
+    boolean isComplete = false;
+    try {
+      check(cuModuleLoadData(module, terminated(modules)), "loading its kernels");
+      isLoaded = true;
+      for (Kernel kernel : Kernel.values()) {
+        functions.put(kernel, function(kernel));
+      }
+      isComplete = true;
+    } finally {
+      if (!isComplete) {
+        // The context may outlive this: others of the process may hold it.
+        if (isLoaded) {
+          cuModuleUnload(module);
+        }
+        cuStreamDestroy(stream);
+      }
     }
   }
 
@@ -158,6 +172,7 @@ public final class Gpu implements AutoCloseable {
       check(cuCtxSetCurrent(context), "choosing GPU " + info.ordinal());
       return new Gpu(info, device, context, ptx);
     } catch (DeviceFailure e) {
+      cuCtxSetCurrent(new CUcontext());
       cuDevicePrimaryCtxRelease(device);
       throw e;
     }

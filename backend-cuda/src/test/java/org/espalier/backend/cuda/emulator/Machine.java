@@ -1,10 +1,12 @@
 package org.espalier.backend.cuda.emulator;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -12,15 +14,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /**
  * The machine of these tests: an emulated libcuda.so.1, built by g++ from the kernels' own sources;
@@ -28,7 +22,7 @@ import java.util.stream.Stream;
  */
 public final class Machine {
   private static final String KEY = "espalier.cuda.device";
-  private static final List<String> LIBRARY = List.of("machine.cpp", "driver.cpp");
+  private static final int NO_COMPILER = 3;
 
   private Machine() {}
 
@@ -47,30 +41,32 @@ public final class Machine {
     }
   }
 
-  /** Sets the emulator up as it is at first: 4 GiB, one GPU, threads in order. */
-  public static void reset() {
-    configure(4L << 30, 1, 12_060, false);
+  /** Sees to it that there is the emulator; skips the calling test on a real GPU. */
+  public static void needEmulator() {
+    assumeFalse(isReal(), "a real driver cannot be told to fail");
+    need();
   }
 
-  /** Sets the emulator up otherwise. */
-  @SuppressWarnings("restricted")
-  public static void configure(long memory, int devices, int version, boolean backwards) {
+  /** Sets the emulator up as it is at first: 4 GiB, one GPU, threads in order. */
+  public static void reset() {
     if (!isReal()) {
-      call(
-          "emulator_configure",
-          FunctionDescriptor.ofVoid(
-              ValueLayout.JAVA_LONG,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT,
-              ValueLayout.JAVA_INT),
-          memory,
-          devices,
-          version,
-          backwards ? 1 : 0);
+      call("emulator_reset", FunctionDescriptor.ofVoid());
     }
   }
 
-  /** A number that the emulator counts: "launches", "graphs", "memory" or "blocks". */
+  /** Sets up one thing of the emulator otherwise; {@code driver.cpp} has the names. */
+  @SuppressWarnings("restricted")
+  public static void set(String name, long value) {
+    if (!isReal()) {
+      try (Arena arena = Arena.ofConfined()) {
+        FunctionDescriptor type =
+            FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG);
+        assertEquals(1, call("emulator_set", type, arena.allocateFrom(name), value), name);
+      }
+    }
+  }
+
+  /** A number that the emulator counts: "launches", "graphs", "memory", "blocks" or "contexts". */
   public static long counted(String what) {
     return (long) call("emulator_" + what, FunctionDescriptor.of(ValueLayout.JAVA_LONG));
   }
@@ -92,82 +88,33 @@ public final class Machine {
     @SuppressWarnings("restricted")
     private static String load() {
       try {
-        Map<String, Path> sources = sources();
-        Path folder = Path.of("target", "emulator", hash(sources)).toAbsolutePath();
-        Path library = folder.resolve("libcuda.so.1");
-        if (!Files.exists(library)) {
-          Files.createDirectories(folder);
-          String failure = build(folder);
-          if (!failure.isEmpty()) {
-            return failure;
-          }
+        Path folder = Files.createDirectories(Path.of("target", "emulator"));
+        Path out = Files.createTempFile(folder, "folder", "");
+        Path log = Files.createTempFile(folder, "log", "");
+        Process process =
+            new ProcessBuilder("./compile-emulator")
+                .redirectOutput(out.toFile())
+                .redirectError(log.toFile())
+                .start();
+        boolean ended = process.waitFor(3, TimeUnit.MINUTES);
+        String said = Files.readString(log);
+        Path made = Path.of(Files.readString(out).strip());
+        Files.delete(out);
+        Files.delete(log);
+        if (ended && process.exitValue() == NO_COMPILER) {
+          return said.strip();
         }
-        System.load(library.toString());
+        if (!ended || process.exitValue() != 0) {
+          process.destroyForcibly();
+          throw new AssertionError("the emulator cannot be built: " + said);
+        }
+        System.load(made.resolve("libcuda.so.1").toString());
         return "";
       } catch (IOException e) {
         throw new UncheckedIOException(e);
-      }
-    }
-
-    private static Map<String, Path> sources() throws IOException {
-      Map<String, Path> sources = new TreeMap<>();
-      for (String folder : List.of("src/main/cuda", "src/test/cpp")) {
-        try (Stream<Path> files = Files.list(Path.of(folder))) {
-          files.forEach(file -> sources.put(file.toString(), file));
-        }
-      }
-      return sources;
-    }
-
-    private static String hash(Map<String, Path> sources) throws IOException {
-      try {
-        MessageDigest digest = MessageDigest.getInstance("SHA-256");
-        for (Path source : sources.values()) {
-          digest.update(Files.readAllBytes(source));
-        }
-        return HexFormat.of().formatHex(digest.digest(), 0, 8);
-      } catch (NoSuchAlgorithmException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
-    /** Gives the reason to skip, if g++ is missing; fails if it fails. */
-    private static String build(Path folder) throws IOException {
-      Path made = folder.resolve("made-by-" + ProcessHandle.current().pid());
-      List<String> command =
-          Stream.concat(
-                  Stream.of(
-                      "g++",
-                      "-std=c++17",
-                      "-O2",
-                      "-shared",
-                      "-fPIC",
-                      "-fvisibility=hidden",
-                      "-Wno-unknown-pragmas",
-                      "-Isrc/main/cuda",
-                      "-Isrc/test/cpp",
-                      "-Wl,-soname,libcuda.so.1",
-                      "-o",
-                      made.toString()),
-                  LIBRARY.stream().map(name -> "src/test/cpp/" + name))
-              .toList();
-      Path log = folder.resolve("log");
-      try {
-        Process process =
-            new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
-        if (!process.waitFor(3, TimeUnit.MINUTES) || process.exitValue() != 0) {
-          throw new AssertionError("g++ failed: " + Files.readString(log));
-        }
       } catch (InterruptedException e) {
         throw new IllegalStateException(e);
-      } catch (IOException _) {
-        return "no kernel was run: the emulator needs g++, which is not installed";
       }
-      Files.move(made, folder.resolve("libcuda.so.1"), StandardCopyOption.ATOMIC_MOVE);
-      return "";
     }
   }
 }

@@ -1,0 +1,155 @@
+package org.espalier.launcher.packaged;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.jr.ob.JSON;
+
+/** GPUs as users meet them, packaged, over the driver that backend-cuda's tests emulate. */
+class CudaTest {
+  private static final String DEMO = Launch.DEMO.toString();
+  private static final int NO_COMPILER = 3;
+
+  private static String library = "";
+
+  @BeforeAll
+  static void buildEmulator(@TempDir Path folder) throws Exception {
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    Process process;
+    try {
+      process =
+          new ProcessBuilder(
+                  Launch.MODELS.resolveSibling("backend-cuda/compile-emulator").toString())
+              .redirectOutput(out.toFile())
+              .redirectError(err.toFile())
+              .start();
+    } catch (IOException _) {
+      Needed.require(false, "no shell runs backend-cuda/compile-emulator");
+      return;
+    }
+    assertTrue(process.waitFor(3, TimeUnit.MINUTES), "g++ does not end");
+    String said = Files.readString(err);
+    Needed.require(process.exitValue() != NO_COMPILER, said);
+    assertEquals(0, process.exitValue(), said);
+    library = Files.readString(out).strip();
+  }
+
+  private static Launch on(String gpu, String... arguments) throws Exception {
+    return Launch.in(Map.of("LD_LIBRARY_PATH", library, "ESPALIER_EMULATED_GPU", gpu), arguments);
+  }
+
+  private static Launch success(String gpu, String... arguments) throws Exception {
+    Launch launch = on(gpu, arguments);
+    assertEquals(0, launch.exitCode(), launch.err());
+    return launch;
+  }
+
+  @Test
+  void completionRunsToTheEnd() throws Exception {
+    String[] line = {
+      "completion",
+      "-m",
+      DEMO,
+      "-p",
+      "Once upon a time",
+      "-n",
+      "6",
+      "--temp",
+      "0",
+      "--precision",
+      "exact",
+      "--backend",
+      "cuda"
+    };
+    Launch gpu = success("", line);
+    assertTrue(gpu.err().matches("(?s).*note: cuda needs \\d+ MiB \\(weights .*"), gpu.err());
+    assertTrue(gpu.err().contains("cuda: Emulated GPU (GPU 0"), gpu.err());
+    line[line.length - 1] = "cpu";
+    assertEquals(success("", line).out(), gpu.out());
+  }
+
+  @Test
+  void benchNamesTheDevice() throws Exception {
+    Launch launch =
+        success(
+            "capability=90",
+            "bench",
+            "-m",
+            DEMO,
+            "--backend",
+            "cuda",
+            "-p",
+            "4",
+            "-n",
+            "2",
+            "-d",
+            "2",
+            "-r",
+            "1",
+            "-o",
+            "json");
+    List<Object> tests = JSON.std.listFrom(launch.out());
+    assertEquals(2, tests.size());
+    for (Object test : tests) {
+      Map<?, ?> fields = (Map<?, ?>) test;
+      assertEquals("cuda", fields.get("backends"));
+      String device = (String) fields.get("device");
+      assertTrue(device.startsWith("Emulated GPU (GPU 0, compute capability 9.0"), device);
+      assertTrue((double) fields.get("avg_ts") > 0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "devices=0 | the NVIDIA driver finds no GPU",
+        "version=11030 | the NVIDIA driver is for CUDA 11.3; at least 11.4 is needed",
+        "capability=70 | Emulated GPU has compute capability 7.0, and 7.5 is the least",
+        "image=218 | the GPU failed at loading its kernels: ",
+        "memory=5242880 | the model needs "
+      })
+  void whatCannotRunLeavesItToTheCpu(String gpu, String reason) throws Exception {
+    Map<String, Object> json =
+        JSON.std.mapFrom(success(gpu, "explain", "-m", DEMO, "--json").out());
+    assertNotEquals("cuda", json.get("backend"));
+    assertTrue(
+        ((List<?>) json.get("declined_backends"))
+            .stream().map(String.class::cast).anyMatch(each -> each.startsWith("cuda: " + reason)),
+        json.get("declined_backends").toString());
+  }
+
+  @Test
+  void pluginsSaysWhyNot() throws Exception {
+    String works = success("", "plugins").out();
+    assertTrue(works.contains("  works here: Emulated GPU (GPU 0, "), works);
+    String text = success("capability=61", "plugins").out();
+    String reason = "Emulated GPU has compute capability 6.1, and 7.5 is the least";
+    assertTrue(text.contains("  cannot be used here: " + reason + "\n"), text);
+  }
+
+  @Test
+  void theLimitOfMemoryHolds() throws Exception {
+    String[] line = {
+      "completion", "-m", DEMO, "-p", "a", "-n", "1", "--backend", "cuda", "--memory-limit", "6M"
+    };
+    Launch launch = on("", line);
+    assertEquals(1, launch.exitCode(), launch.err());
+    assertTrue(
+        launch.sentence().matches(".*'cuda' cannot run this model: .* and the limit is [\\d,]+.*"),
+        launch.err());
+  }
+}
