@@ -42,7 +42,7 @@ class ChatTest {
                 "--temp",
                 "0",
                 "-n",
-                "6"));
+                "10"));
     line.addAll(List.of(more));
     return Launch.with(List.of(), in, line.toArray(String[]::new));
   }
