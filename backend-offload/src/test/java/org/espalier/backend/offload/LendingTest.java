@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,10 +38,13 @@ import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
 import org.espalier.api.tensor.ElementType;
+import org.espalier.api.tensor.FileMap;
 import org.espalier.testkit.fixture.PlanFixture;
 import org.espalier.testkit.fixture.PlanFixtures;
 import org.espalier.testkit.reference.ReferenceBackend;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -249,6 +254,69 @@ class LendingTest {
           failure.getMessage().contains("has changed since the model was opened (its size went"),
           failure.getMessage());
     }
+  }
+
+  /**
+   * A disk that fails and comes back. The weights are read from this process's own memory, where a
+   * file is mapped: once that file is cut, the system answers such reads with an input/output
+   * error.
+   */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void survivesAReadErrorInTheMiddleOfGeneration() throws IOException {
+    ModelPlan plan = PlanFixtures.mixed();
+    CompileOptions plain = options(plan, Observer.NONE);
+    List<float[]> expected;
+    try (Backend reference = ReferenceBackend.create()) {
+      expected = run(compile(reference, plan, plain));
+    }
+    Path path = folder.resolve("model");
+    byte[] contents = Files.readAllBytes(path);
+    try (Arena arena = Arena.ofShared();
+        FileChannel channel =
+            FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      long address =
+          channel.map(FileChannel.MapMode.READ_ONLY, 0, contents.length, arena).address();
+      FileMap memory =
+          bytes ->
+              plain
+                  .files()
+                  .find(bytes)
+                  .map(extent ->
+                      new FileMap.Extent(
+                          Path.of("/proc/self/mem"), address + extent.offset(), extent.length()));
+      try (Backend backend = Others.overHost("host-memory", "1G", "expert-places", "3");
+          Executable executable = compile(backend, plan, with(plain, memory));
+          Session session = executable.open(SESSION)) {
+        List<float[]> logits = new ArrayList<>();
+        read(session.forward(PlanFixtures.prompt(plan, 9), 9), logits);
+        channel.truncate(0);
+        for (int i = 0; i < 2; i++) {
+          DeviceFailure failure =
+              assertThrows(
+                  DeviceFailure.class, () -> session.forward(new Activations.Tokens(0), 1));
+          assertTrue(failure.getMessage().contains("cannot be read: "), failure.getMessage());
+          assertEquals(9, session.position(), "the failed pass is undone");
+        }
+        channel.write(ByteBuffer.wrap(contents), 0);
+        for (int i = 0; i < 8; i++) {
+          read(session.forward(new Activations.Tokens(i * 7 % plan.vocabulary()), 1), logits);
+        }
+        assertSame(expected, logits);
+      }
+    }
+  }
+
+  private static CompileOptions with(CompileOptions options, FileMap files) {
+    return new CompileOptions(
+        options.precision(),
+        options.maximumRows(),
+        options.memoryLimit(),
+        options.observer(),
+        options.contextLength(),
+        files,
+        options.experts(),
+        options.placement());
   }
 
   @Test

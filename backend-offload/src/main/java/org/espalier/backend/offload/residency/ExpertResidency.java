@@ -237,7 +237,9 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     if (foresight.isEmpty()) {
       return;
     }
-    int[] likely = foresight.get().likely(rows);
+    int[] all = foresight.get().likely(rows);
+    // The less likely half is wrong so often that its reads delay more than they help.
+    int[] likely = Arrays.copyOf(all, (all.length + 1) / 2);
     lock.lock();
     try {
       if (loan.isShort()) {
@@ -270,6 +272,10 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     private int[] wanted = new int[0];
     private @Nullable Place[] held = new Place[0];
     private boolean[] given = new boolean[0];
+
+    /** Whether it was there or on its way before; a read that failed then is repeated once. */
+    private boolean[] inherited = new boolean[0];
+
     private int count;
     private int left;
 
@@ -279,6 +285,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
       wanted = Arrays.copyOf(newWanted, newCount);
       held = new Place[newCount];
       given = new boolean[newCount];
+      inherited = new boolean[newCount];
       count = newCount;
       left = newCount;
       for (int i = 0; i < count; i++) {
@@ -288,6 +295,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
           continue;
         }
         held[i] = place;
+        inherited[i] = true;
         place.pinned = true;
         if (place.aheadBytes > 0) {
           tally.ahead++;
@@ -357,7 +365,14 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
         if (place.failure != null && !place.isLoading()) {
           RuntimeException failure = place.failure;
           vacate(place);
-          throw failure;
+          if (!inherited[i]) {
+            throw failure;
+          }
+          inherited[i] = false;
+          place.pinned = false;
+          held[i] = null;
+          findPlaces();
+          continue;
         }
         if (place.isReady()) {
           arrived[ready] = i;

@@ -16,6 +16,8 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class SourceFileTest {
@@ -73,6 +75,21 @@ class SourceFileTest {
             assertThrows(DeviceFailure.class, () -> file.read(offset, target, buffer));
         assertTrue(failure.getMessage().contains("was cut short"), failure.getMessage());
       }
+    }
+  }
+
+  /** The system gives an input/output error for memory of this process that is not there. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void saysWhatTheSystemSaysOfAReadThatFails() {
+    try (SourceFile file = SourceFile.open(Path.of("/proc/self/mem"));
+        ReadBuffer buffer = new ReadBuffer();
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment target = arena.allocate(4096, 4096);
+      DeviceFailure failure = assertThrows(DeviceFailure.class, () -> file.read(0, target, buffer));
+      assertTrue(
+          failure.getMessage().startsWith("'/proc/self/mem' cannot be read: "),
+          failure.getMessage());
     }
   }
 
