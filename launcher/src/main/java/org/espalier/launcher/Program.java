@@ -53,10 +53,25 @@ final class Program {
   int run(String... arguments) {
     try {
       int exitCode = commands.execute(arguments);
-      console.flush();
-      return exitCode;
+      return exitCode == ExitCode.OK ? flushed() : exitCode;
     } catch (Throwable failure) { // errors of the VM do not reach picocli's handlers
       return failed(failure);
+    } finally {
+      flushWhatIsLeft();
+    }
+  }
+
+  private int flushed() {
+    console.flush();
+    return ExitCode.OK;
+  }
+
+  /** Of a command that failed, which has said why already. */
+  private void flushWhatIsLeft() {
+    try {
+      console.flush();
+    } catch (RuntimeException _) {
+      // One sentence is enough.
     }
   }
 
