@@ -38,8 +38,10 @@ class ReferenceLogitsTest {
     return Stream.of(
         new Case(
             "tiny2k-random.gguf", "tiny2k-random.json", 0, "tiny2k-random.logits.f32", 2048, 2048),
-        new Case(tiny + ".gguf", tiny + ".json", 0, tiny + ".0.logits.f32", 4096, 4080),
-        new Case(tiny + ".gguf", tiny + ".json", 1, tiny + ".1.logits.f32", 4096, 4080));
+        new Case(
+            "reference/" + tiny + ".gguf", tiny + ".json", 0, tiny + ".0.logits.f32", 4096, 4080),
+        new Case(
+            "reference/" + tiny + ".gguf", tiny + ".json", 1, tiny + ".1.logits.f32", 4096, 4080));
   }
 
   @BeforeEach
