@@ -18,6 +18,7 @@ public final class Main {
     System.setProperty("guice_bytecode_gen_option", "DISABLED");
     PARQUET.setLevel(Level.WARNING);
     Console console = Console.ofProcess();
-    System.exit(new Program(console, Interruption.ofProcess()).run(arguments));
+    Program program = new Program(console, Interruption.ofProcess(), ModuleLayer.boot());
+    System.exit(program.run(arguments));
   }
 }

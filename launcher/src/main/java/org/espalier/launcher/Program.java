@@ -10,6 +10,7 @@ import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Failure;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Misuse;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -21,7 +22,8 @@ final class Program {
   private final Console console;
   private final CommandLine commands;
 
-  Program(Console console, Interruption interruption) {
+  /** With the providers of a layer. */
+  Program(Console console, Interruption interruption, ModuleLayer layer) {
     this.console = console;
     Injector injector =
         Guice.createInjector(
@@ -30,7 +32,7 @@ final class Program {
               protected void configure() {
                 bind(Console.class).toInstance(console);
                 bind(Interruption.class).toInstance(interruption);
-                bind(ProviderDiscovery.class).toInstance(new ProviderDiscovery(ModuleLayer.boot()));
+                bind(ProviderDiscovery.class).toInstance(new ProviderDiscovery(layer));
               }
             });
     commands =
@@ -76,13 +78,11 @@ final class Program {
   }
 
   private int misuse(ParameterException failure) {
-    CommandLine command = failure.getCommandLine();
     Optional<String> later =
         failure instanceof UnmatchedArgumentException unmatched
             ? LaterWork.sentence(unmatched.getUnmatched())
             : Optional.empty();
-    String help = "; see " + command.getCommandSpec().qualifiedName(" ") + " --help";
-    console.error(later.orElseGet(() -> Failure.oneSentence(failure.getMessage()) + help));
+    console.error(later.orElseGet(() -> Misuse.sentence(failure)));
     return ExitCode.MISUSE;
   }
 

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.stream.Stream;
 import org.espalier.launcher.console.CapturedConsole;
 import org.espalier.launcher.console.ExitCode;
-import org.espalier.launcher.console.Interruption;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -17,18 +15,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ProgramTest {
   private final CapturedConsole captured = new CapturedConsole("");
 
-  @BeforeAll
-  static void asMainDoes() {
-    System.setProperty("guice_bytecode_gen_option", "DISABLED");
-  }
-
   @Test
   void runsOnTheModulePath() {
     assertTrue(Main.class.getModule().isNamed());
   }
 
   private int run(String... arguments) {
-    return new Program(captured.console(), new Interruption()).run(arguments);
+    return InThisProcess.run(captured, ModuleLayer.boot(), arguments);
   }
 
   @ParameterizedTest
@@ -74,27 +67,34 @@ class ProgramTest {
 
   static Stream<Arguments> misuses() {
     return Stream.of(
-        misuse("Unknown option: '--nonsense'", "completion", "--nonsense"),
-        misuse("'abc' is not an int", "completion", "-n", "abc"),
+        misuse("there is no flag --nonsense", "completion", "--nonsense"),
+        misuse("(did you mean --temp", "completion", "--tempo", "1"),
+        misuse("--n-predict: 'abc' is not a whole number;", "completion", "-n", "abc"),
+        misuse("--temp: 'hot' is not a number;", "completion", "--temp", "hot"),
+        misuse("'bogus' is none of list, fetch, verify or remove;", "models", "bogus"),
+        misuse("'b' is a word too many", "completion", "-p", "a", "b", "c"),
         misuse("'0' is not a whole number from 1", "completion", "-b", "0"),
         misuse("-t 0: at least one thread", "completion", "-p", "x", "-m", "none", "-t", "0"),
         misuse("-c -1 is negative", "completion", "-p", "x", "-c", "-1"),
         misuse("'x' is not of the form KEY=TYPE:VALUE", "completion", "--override-kv", "x"),
         misuse("neither huggingface nor llama.cpp", "tokenize", "--tokenizer-compat", "x"),
-        misuse("Missing required parameter", "completion", "-p"),
-        misuse("Missing required option: '--tokens", "logits", "-o", "x"),
+        misuse("--prompt TEXT needs its value", "completion", "-p"),
+        misuse("--tokens ID is missing", "logits", "-o", "x"),
         misuse("both -p and -f", "completion", "-p", "x", "-f", "y"),
         misuse("give -p or -f", "completion", "-n", "3"),
         misuse("is a folder", "tokenize", "-f", "."),
         misuse("no model was named", "completion", "-p", "x"),
         misuse("give neither -p nor -f", "tokenize", "--jsonl", "-p", "x"),
         misuse("there is no folder", "logits", "--tokens", "1", "-o", "none/such/file"),
-        misuse("'nonsense'", "nonsense"),
+        misuse("there is no command 'nonsense'", "nonsense"),
+        misuse("(did you mean completion", "completions", "-p", "x"),
         misuse("is no model of the hub", "completion", "-hf", "model", "-p", "x"),
         misuse("give that too, with -hf", "completion", "-p", "x", "-hff", "some.gguf"),
         misuse("both -m and -hf", "completion", "-p", "x", "-m", "y", "-hf", "some/model"),
         misuse("no model was named", "models", "remove"),
         misuse("no model was named", "inspect"),
+        misuse("both a file and -m", "inspect", "x", "-m", "y"),
+        misuse("there is no file none", "completion", "-f", "none"),
         misuse("is not in the cache", "models", "list", "a/b", "--model-cache", "none"),
         misuse("cannot yet download from any address", "completion", "-mu", "https://x"),
         misuse(
@@ -118,10 +118,10 @@ class ProgramTest {
         misuse("--n-cpu-moe -4 is negative", "completion", "--n-cpu-moe=-4", "-m", "x", "-p", "x"),
         misuse("there is no file x", "perplexity", "-f", "x"),
         misuse("neither llama nor hf", "perplexity", "-f", "x", "--protocol", "gpt"),
-        misuse("Missing required", "perplexity", "-m", "x"),
+        misuse("FILE is missing", "perplexity", "-m", "x"),
         misuse("there is no task 'x'", "evaluate", "--task", "x", "--data", "y"),
-        misuse("Missing required", "compare", "-f", "x"),
-        misuse("Missing required", "quantize"));
+        misuse("--reference FILE is missing", "compare", "-f", "x"),
+        misuse("--out FILE is missing", "quantize"));
   }
 
   private static Arguments misuse(String expected, String... arguments) {

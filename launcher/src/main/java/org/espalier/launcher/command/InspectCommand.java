@@ -49,6 +49,12 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(arity = "0..1", paramLabel = "FILE", description = "The model file.")
   private Optional<Path> file = Optional.empty();
 
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description = "The same, as other commands take it.")
+  private Optional<Path> model = Optional.empty();
+
   @ArgGroup(validate = false, order = 1, heading = "%nDownload:%n")
   private HubFlags hub = new HubFlags();
 
@@ -80,10 +86,14 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (file.isPresent() && model.isPresent()) {
+      throw new InvalidRequest("both a file and -m were given: give one of them");
+    }
+    Optional<Path> named = file.or(() -> model);
     Path path =
-        hub.nameInsteadOf(file)
+        hub.nameInsteadOf(named)
             .map(name -> download.fetch(name, hub, Wanted.MODEL_FILE))
-            .or(() -> file)
+            .or(() -> named)
             .orElseThrow(() -> new InvalidRequest("no model was named: give a file, or -hf NAME"));
     Inspector inspector = new Inspector(discovery.find(excluded));
     Inspection inspection = inspector.inspect(path);

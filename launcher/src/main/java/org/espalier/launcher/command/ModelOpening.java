@@ -10,11 +10,13 @@ import org.espalier.api.backend.Observer;
 import org.espalier.api.format.Metadata;
 import org.espalier.downloads.Wanted;
 import org.espalier.launcher.console.Console;
+import org.espalier.launcher.console.TokenizerNotes;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.BackendFlags;
 import org.espalier.launcher.option.ComputationFlags;
 import org.espalier.launcher.option.ModelFlags;
 import org.espalier.runtime.Model;
+import org.espalier.runtime.ModelOptions;
 import org.espalier.runtime.Providers;
 import org.espalier.runtime.tokenizer.Tokenizer;
 
@@ -45,11 +47,8 @@ final class ModelOpening {
 
   /** The same, with someone who sees what passes through it. */
   Model modelForContext(ModelFlags flags, BackendFlags backend, int context, Observer observer) {
-    return Model.open(
-        path(flags),
-        discovery.find(flags.excluded()),
-        backend.modelOptions(flags).forContext(context).observedBy(observer),
-        console::note);
+    return open(
+        path(flags), flags, backend.modelOptions(flags).forContext(context).observedBy(observer));
   }
 
   /** Opens the whole model for a number of threads, and for sessions of so many positions. */
@@ -59,10 +58,9 @@ final class ModelOpening {
       int threads,
       int context,
       Consumer<String> notices) {
-    Providers providers = discovery.find(flags.excluded());
-    return Model.open(
+    return open(
         path(flags, notices),
-        providers,
+        flags,
         computation.modelOptions(flags, threads).forContext(context),
         notices);
   }
@@ -74,24 +72,34 @@ final class ModelOpening {
 
   /** The same, for sessions of so many positions together; 0 means the model's own context. */
   Model model(ModelFlags flags, BackendFlags backend, Observer observer, int positions) {
-    return Model.open(
-        path(flags),
-        discovery.find(flags.excluded()),
-        backend.modelOptions(flags).observedBy(observer).forContext(positions),
-        console::note);
+    return open(
+        path(flags), flags, backend.modelOptions(flags).observedBy(observer).forContext(positions));
   }
 
   /** Opens another model with the same flags. */
   Model model(Path path, ModelFlags flags, BackendFlags backend) {
-    return Model.open(
-        path, discovery.find(flags.excluded()), backend.modelOptions(flags), console::note);
+    return open(path, flags, backend.modelOptions(flags));
+  }
+
+  private Model open(Path path, ModelFlags flags, ModelOptions options) {
+    return open(path, flags, options, console::note);
+  }
+
+  private Model open(
+      Path path, ModelFlags flags, ModelOptions options, Consumer<String> notices) {
+    Providers providers = discovery.find(flags.excluded());
+    try (TokenizerNotes notes = new TokenizerNotes(notices)) {
+      return Model.open(path, providers, options, notes);
+    }
   }
 
   /** Reads the tokenizer alone; the file needs no weights for that. */
   Tokenizer tokenizer(ModelFlags flags) {
     Providers providers = discovery.find(flags.excluded());
     Metadata metadata = Model.metadata(path(flags), providers).with(flags.overrides());
-    return Tokenizer.of(metadata, flags.compatibility(), console::note);
+    try (TokenizerNotes notes = new TokenizerNotes(console::note)) {
+      return Tokenizer.of(metadata, flags.compatibility(), notes);
+    }
   }
 
   private Path path(ModelFlags flags) {

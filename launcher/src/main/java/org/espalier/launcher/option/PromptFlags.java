@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -71,6 +72,8 @@ public final class PromptFlags {
     byte[] bytes;
     try (InputStream in = name.equals("-") ? console.in() : Files.newInputStream(Path.of(name))) {
       bytes = in.readNBytes(MOST_BYTES + 1);
+    } catch (NoSuchFileException _) {
+      throw new InvalidRequest("there is no file " + name);
     }
     if (bytes.length > MOST_BYTES) {
       throw new InvalidRequest(

@@ -4,20 +4,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Whatever is wrong: one sentence, no text on standard output, no stack trace. */
+/**
+ * Whatever is wrong: one sentence, no text on standard output, no stack trace. Two failures are
+ * those of a process, the rest are here.
+ */
 class BadInputTest {
   @TempDir private Path folder;
 
   @Test
   void missingFile() throws Exception {
-    assertRefused(2, "none.gguf", complete(folder.resolve("none.gguf")));
+    String none = folder.resolve("none.gguf").toString();
+    assertRefused(2, "none.gguf", Launch.of("completion", "-m", none, "-p", "Once"));
   }
 
   @Test
@@ -32,7 +34,8 @@ class BadInputTest {
 
   @Test
   void notGguf() throws Exception {
-    assertRefused(1, "bad.gguf", complete(Files.writeString(bad(), "Once upon a time\n")));
+    String text = Files.writeString(bad(), "Once upon a time\n").toString();
+    assertRefused(1, "bad.gguf", Launch.of("completion", "-m", text, "-p", "Once"));
   }
 
   @Test
@@ -63,7 +66,8 @@ class BadInputTest {
 
   @Test
   void missingTensor() throws Exception {
-    Launch launch = Launch.of("completion", "-p", "x", "--override-kv", "olmoe.block_count=int:5");
+    Launch launch =
+        Launch.here("completion", "-p", "x", "--override-kv", "olmoe.block_count=int:5");
     assertRefused(1, "blk.4.", launch);
   }
 
@@ -94,28 +98,28 @@ class BadInputTest {
 
   @Test
   void promptTooLong() throws Exception {
-    assertRefused(2, "context", Launch.of("completion", "-p", "word ".repeat(2000)));
+    assertRefused(2, "context", Launch.here("completion", "-p", "word ".repeat(2000)));
   }
 
   @Test
   void emptyPrompt() throws Exception {
-    assertRefused(2, "empty", Launch.of("completion", "-p", ""));
+    assertRefused(2, "empty", Launch.here("completion", "-p", ""));
   }
 
   @Test
   void missingPromptFile() throws Exception {
     String none = folder.resolve("none.txt").toString();
-    assertRefused(1, "none.txt", Launch.of("completion", "-f", none));
+    assertRefused(2, "none.txt", Launch.here("completion", "-f", none));
   }
 
   @Test
   void wrongFlag() throws Exception {
-    assertRefused(2, "--tempo", Launch.of("completion", "-p", "x", "--tempo", "1"));
+    assertRefused(2, "--tempo", Launch.here("completion", "-p", "x", "--tempo", "1"));
   }
 
   @Test
   void unknownBackend() throws Exception {
-    Launch launch = Launch.of("completion", "-p", "x", "--backend", "abacus");
+    Launch launch = Launch.here("completion", "-p", "x", "--backend", "abacus");
     assertTrue(launch.exitCode() == 1 || launch.exitCode() == 2);
     assertRefused(launch.exitCode(), "abacus", launch);
     assertTrue(launch.err().contains("cpu"), launch.err());
@@ -123,7 +127,7 @@ class BadInputTest {
 
   @Test
   void backendThatCannotRunHere() throws Exception {
-    Launch launch = Launch.of("completion", "-p", "x", "--backend", "cuda");
+    Launch launch = Launch.here("completion", "-p", "x", "--backend", "cuda");
     assertRefused(launch.exitCode(), "cuda", launch);
     assertTrue(launch.exitCode() > 0);
   }
@@ -131,26 +135,26 @@ class BadInputTest {
   @Test
   void excludedCodec() throws Exception {
     assertRefused(
-        1, "blk.0.attn_q", Launch.of("completion", "-p", "x", "--exclude-provider", "qtip"));
+        1, "blk.0.attn_q", Launch.here("completion", "-p", "x", "--exclude-provider", "qtip"));
   }
 
   @Test
   void wrongOverride() throws Exception {
     Launch launch =
-        Launch.of("completion", "-p", "x", "--override-kv", "olmoe.block_count=str:four");
+        Launch.here("completion", "-p", "x", "--override-kv", "olmoe.block_count=str:four");
     assertRefused(1, "olmoe.block_count", launch);
   }
 
   @Test
   void tokenOutsideTheVocabulary() throws Exception {
     Path out = folder.resolve("logits");
-    assertRefused(2, "4080", Launch.of("logits", "--tokens", "1,4080", "-o", out.toString()));
+    assertRefused(2, "4080", Launch.here("logits", "--tokens", "1,4080", "-o", out.toString()));
     assertFalse(Files.exists(out));
   }
 
   @Test
   void malformedLine() throws Exception {
-    Launch launch = Launch.with(List.of(), "\"a\"\n[1]\n", "tokenize", "--jsonl");
+    Launch launch = Launch.hereWith("\"a\"\n[1]\n", "tokenize", "--jsonl");
     assertEquals(2, launch.exitCode());
     assertTrue(launch.sentence().contains("line 2"), launch.err());
     assertEquals(1, launch.out().lines().count());
@@ -160,8 +164,8 @@ class BadInputTest {
     return folder.resolve("bad.gguf");
   }
 
-  private static Launch complete(Path model) throws IOException, InterruptedException {
-    return Launch.of("completion", "-m", model.toString(), "-p", "Once", "-n", "1");
+  private static Launch complete(Path model) {
+    return Launch.here("completion", "-m", model.toString(), "-p", "Once", "-n", "1");
   }
 
   private static void assertRefused(int exitCode, String named, Launch launch) {

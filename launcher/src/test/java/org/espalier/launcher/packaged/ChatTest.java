@@ -44,7 +44,7 @@ class ChatTest {
                 "-n",
                 "10"));
     line.addAll(List.of(more));
-    return Launch.with(List.of(), in, line.toArray(String[]::new));
+    return Launch.hereWith(in, line.toArray(String[]::new));
   }
 
   @Test
@@ -76,21 +76,17 @@ class ChatTest {
 
   @Test
   void baseModelsAndUnknownTemplatesAreRefused() throws Exception {
-    Launch base = Launch.with(List.of(), "Hello\n", "chat", "-m", Launch.DEMO.toString());
+    Launch base = Launch.hereWith("Hello\n", "chat", "-m", Launch.DEMO.toString());
     assertEquals(1, base.exitCode());
     assertTrue(base.sentence().contains("use completion"), base.err());
     Launch other =
-        Launch.with(
-            List.of(),
-            "Hello\n",
-            "chat",
-            "--override-kv",
-            "tokenizer.chat_template=str:{{ messages }}");
+        Launch.hereWith(
+            "Hello\n", "chat", "--override-kv", "tokenizer.chat_template=str:{{ messages }}");
     assertEquals(1, other.exitCode());
     assertTrue(other.sentence().contains("not known here"), other.err());
-    Launch forced = Launch.with(List.of(), "Hello\n", "chat", "--chat-template", "tulu", "-n", "3");
+    Launch forced = Launch.hereWith("Hello\n", "chat", "--chat-template", "tulu", "-n", "3");
     assertEquals(0, forced.exitCode(), forced.err());
-    assertEquals(2, Launch.of("chat", "--chat-template", "chatml").exitCode());
+    assertEquals(2, Launch.here("chat", "--chat-template", "chatml").exitCode());
   }
 
   @Test

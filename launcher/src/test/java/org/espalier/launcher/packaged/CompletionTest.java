@@ -12,7 +12,6 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,7 +38,7 @@ class CompletionTest {
     assertTrue(launch.err().contains("demo model"), launch.err());
 
     Launch bare =
-        Launch.of(
+        Launch.here(
             "completion",
             "-m",
             Launch.DEMO.toString(),
@@ -61,29 +60,30 @@ class CompletionTest {
   @Test
   void equalSeedsGiveEqualTexts() throws Exception {
     String[] lines = {"completion", "-p", "The king", "-n", "12", "-s", "7"};
-    Launch first = Launch.of(lines);
-    assertEquals(first.out(), Launch.of(lines).out());
+    Launch first = Launch.here(lines);
+    assertEquals(first.out(), Launch.here(lines).out());
     lines[6] = "8";
-    assertNotEquals(first.out(), Launch.of(lines).out());
+    assertNotEquals(first.out(), Launch.here(lines).out());
     assertTrue(first.err().contains("seed: 7"), first.err());
   }
 
   @Test
   void promptFilesLoseOneNewlineAndEscapesAreProcessed() throws Exception {
     Path file = Files.writeString(folder.resolve("prompt"), "One\\ttwo\n\n");
-    Launch launch = Launch.of("completion", "-f", file.toString(), "-n", "0");
+    Launch launch = Launch.here("completion", "-f", file.toString(), "-n", "0");
     assertEquals("One\ttwo\n\n", launch.out());
-    Launch plain = Launch.of("completion", "-f", file.toString(), "-n", "0", "--no-escape");
+    Launch plain = Launch.here("completion", "-f", file.toString(), "-n", "0", "--no-escape");
     assertEquals("One\\ttwo\n\n", plain.out());
   }
 
   @Test
   void theEndOfTheTextIsShown() throws Exception {
     Launch launch =
-        Launch.of("completion", "-p", "Once", "-n", "5", "--temp", "0", "--logit-bias", "4079+999");
+        Launch.here(
+            "completion", "-p", "Once", "-n", "5", "--temp", "0", "--logit-bias", "4079+999");
     assertEquals("Once [end of text]\n", launch.out());
     Launch ignoring =
-        Launch.of(
+        Launch.here(
             "completion",
             "-p",
             "Once",
@@ -99,7 +99,7 @@ class CompletionTest {
 
   @Test
   void aFullContextEndsWithOneLine() throws Exception {
-    Launch launch = Launch.of("completion", "-p", "Once upon a time", "-c", "16", "--ignore-eos");
+    Launch launch = Launch.here("completion", "-p", "Once upon a time", "-c", "16", "--ignore-eos");
     assertEquals(0, launch.exitCode(), launch.err());
     assertEquals(
         1, launch.err().lines().filter(line -> line.contains("the context is full")).count());
@@ -109,7 +109,7 @@ class CompletionTest {
   @Test
   void aReversePromptEnds() throws Exception {
     Launch launch =
-        Launch.of("completion", "-p", "Once upon a time", "-n", "60", "--temp", "0", "-r", ",");
+        Launch.here("completion", "-p", "Once upon a time", "-n", "60", "--temp", "0", "-r", ",");
     assertEquals(0, launch.exitCode(), launch.err());
     assertFalse(launch.out().contains(","), launch.out());
   }
@@ -155,15 +155,14 @@ class CompletionTest {
 
   @Test
   void tokenizeShowsIds() throws Exception {
-    Launch ids = Launch.of("tokenize", "-p", "a<|endoftext|>", "--ids");
+    Launch ids = Launch.here("tokenize", "-p", "a<|endoftext|>", "--ids");
     assertEquals(0, ids.exitCode(), ids.err());
     assertTrue(ids.out().matches("\\[\\d+, 4079]\n"), ids.out());
-    Launch plain = Launch.of("tokenize", "-p", "a<|endoftext|>", "--ids", "--no-parse-special");
+    Launch plain = Launch.here("tokenize", "-p", "a<|endoftext|>", "--ids", "--no-parse-special");
     assertFalse(plain.out().contains("4079"), plain.out());
-    Launch table = Launch.of("tokenize", "-p", "a\\n");
+    Launch table = Launch.here("tokenize", "-p", "a\\n");
     assertTrue(table.out().matches(" +\\d+ -> 'a'\n +\\d+ -> '\\\\n'\n"), table.out());
-    Launch lines =
-        Launch.with(List.of(), "\"a\\u003c|endoftext|>\"\n\"\"\n", "tokenize", "--jsonl");
+    Launch lines = Launch.hereWith("\"a\\u003c|endoftext|>\"\n\"\"\n", "tokenize", "--jsonl");
     assertEquals(ids.out() + "[]\n", lines.out());
   }
 
@@ -172,8 +171,8 @@ class CompletionTest {
     Path together = folder.resolve("together");
     Path single = folder.resolve("single");
     String[] common = {"logits", "--tokens", "1,2,3,4,5", "--precision", "exact", "--out"};
-    assertEquals(0, Launch.of(with(common, together.toString())).exitCode());
-    assertEquals(0, Launch.of(with(common, single.toString(), "-b", "1")).exitCode());
+    assertEquals(0, Launch.here(with(common, together.toString())).exitCode());
+    assertEquals(0, Launch.here(with(common, single.toString(), "-b", "1")).exitCode());
     float[] expected = floats(together);
     float[] actual = floats(single);
     assertEquals(5 * 4080, expected.length);
@@ -189,14 +188,14 @@ class CompletionTest {
   void synthesizedModelsRun() throws Exception {
     Path model = folder.resolve("random.gguf");
     String[] line = {"synthesize", "-o", model.toString(), "--preset", "tiny"};
-    Launch written = Launch.of(line);
+    Launch written = Launch.here(line);
     assertEquals(0, written.exitCode(), written.err());
-    Launch again = Launch.of(line);
+    Launch again = Launch.here(line);
     assertEquals(2, again.exitCode());
     assertTrue(again.sentence().contains("--force"), again.err());
-    assertEquals(0, Launch.of(with(line, "--force")).exitCode());
+    assertEquals(0, Launch.here(with(line, "--force")).exitCode());
     Launch launch =
-        Launch.of("completion", "-m", model.toString(), "-p", "Hello", "-n", "5", "--ignore-eos");
+        Launch.here("completion", "-m", model.toString(), "-p", "Hello", "-n", "5", "--ignore-eos");
     assertEquals(0, launch.exitCode(), launch.err());
   }
 

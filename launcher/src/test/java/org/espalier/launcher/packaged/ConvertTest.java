@@ -31,13 +31,13 @@ class ConvertTest {
         new ArrayList<>(
             List.of("convert", "-m", checkpoint.toString(), "-o", folder.resolve(name).toString()));
     arguments.addAll(List.of(more));
-    return Launch.of(arguments.toArray(String[]::new));
+    return Launch.here(arguments.toArray(String[]::new));
   }
 
   private byte[] logits(Path model, String ids) throws Exception {
     Path out = folder.resolve("logits.f32");
     Launch launch =
-        Launch.of(
+        Launch.here(
             "logits",
             "-m",
             model.toString(),
@@ -74,7 +74,7 @@ class ConvertTest {
     assertEquals(0, convert(checkpoint, "new.gguf", "--name", "Small").exitCode());
     String text = "Hi ☃\n<|endoftext|>H";
     for (Path model : List.of(checkpoint, folder.resolve("new.gguf"))) {
-      Launch launch = Launch.of("tokenize", "-m", model.toString(), "-p", text, "--ids");
+      Launch launch = Launch.here("tokenize", "-m", model.toString(), "-p", text, "--ids");
       assertEquals(0, launch.exitCode(), launch.err());
       assertEquals("", launch.err(), "nothing had to be repaired");
       assertEquals(IDS, launch.out().replaceAll("[^0-9,]", ""));

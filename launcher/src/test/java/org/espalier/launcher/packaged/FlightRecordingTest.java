@@ -68,14 +68,14 @@ class FlightRecordingTest {
   @Test
   void verboseTellsWhereTheTimeWent() throws Exception {
     Launch launch =
-        Launch.of("completion", "-p", "Once upon a time", "-n", "8", "--temp", "0", "--verbose");
+        Launch.here("completion", "-p", "Once upon a time", "-n", "8", "--temp", "0", "--verbose");
     assertEquals(0, launch.exitCode(), launch.err());
     for (String stage : List.of("embedding", "attention", "experts", "head", "sampling", "other")) {
       assertTrue(
           launch.err().matches("(?s).*\n  %s +\\S+ +\\S+ %% +\\S+ +\\S+ %%\n.*".formatted(stage)),
           launch.err());
     }
-    Launch plain = Launch.of("completion", "-p", "Once upon a time", "-n", "8", "--temp", "0");
+    Launch plain = Launch.here("completion", "-p", "Once upon a time", "-n", "8", "--temp", "0");
     assertFalse(plain.err().contains("sampling"), plain.err());
     assertEquals(plain.out(), launch.out());
   }

@@ -39,12 +39,12 @@ class GgmlModelTest {
     assertTrue(relativeError(reference, mixture) < 0.6, "4 bits are not far");
 
     Launch text =
-        Launch.of("completion", "-m", mixed.toString(), "-p", "Once upon", "-n", "8", "-s", "1");
+        Launch.here("completion", "-m", mixed.toString(), "-p", "Once upon", "-n", "8", "-s", "1");
     assertEquals(0, text.exitCode(), text.err());
-    Launch explained = Launch.of("explain", "-m", mixed.toString());
+    Launch explained = Launch.here("explain", "-m", mixed.toString());
     assertTrue(explained.out().contains("weights ggml layout 12"), explained.out());
     assertTrue(explained.out().contains("kernel generic"), explained.out());
-    Launch checked = Launch.of("inspect", mixed.toString(), "--check");
+    Launch checked = Launch.here("inspect", mixed.toString(), "--check");
     assertEquals(0, checked.exitCode(), checked.out());
   }
 

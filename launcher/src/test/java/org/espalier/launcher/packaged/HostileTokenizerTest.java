@@ -198,7 +198,7 @@ class HostileTokenizerTest {
     for (long count : new long[] {1L << 31, 1L << 40, -1}) {
       Path file =
           Gguf.demo().count("tokenizer.ggml.merges", count).write(folder.resolve("hostile.gguf"));
-      Launch launch = Launch.of("tokenize", "-m", file.toString(), "-p", "Once");
+      Launch launch = Launch.here("tokenize", "-m", file.toString(), "-p", "Once");
       assertEquals(1, launch.exitCode(), launch.err());
       assertTrue(launch.sentence().contains("tokenizer.ggml.merges"), launch.err());
     }

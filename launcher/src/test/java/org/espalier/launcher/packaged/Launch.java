@@ -10,10 +10,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.espalier.launcher.InThisProcess;
+import org.espalier.launcher.console.CapturedConsole;
 
 /**
- * One launch of the packaged program in a process of its own, on the module path, as the espalier
- * script does it.
+ * One launch of the packaged program on the module path: in a process of its own, as the espalier
+ * script does it, or, where nothing depends on that, in this one, which need not warm up again.
  *
  * @param exitCode of the process
  * @param out its standard output
@@ -26,6 +28,9 @@ record Launch(int exitCode, String out, String err) {
   /** Models that tests share. */
   static final Path MODELS = Path.of(System.getProperty("espalier.models"));
 
+  /** The providers of the product, for commands that run in this process. */
+  private static final ModuleLayer LAYER = PackagedLayer.of();
+
   /** The folder of the product's jars. */
   static final Path MODULES = Path.of(System.getProperty("espalier.modules"));
 
@@ -37,6 +42,19 @@ record Launch(int exitCode, String out, String err) {
   /** Runs a command with the modules of the product alone. */
   static Launch of(String... arguments) throws IOException, InterruptedException {
     return with(List.of(), "", arguments);
+  }
+
+  /** Runs a command in this process. */
+  static Launch here(String... arguments) {
+    return hereWith("", arguments);
+  }
+
+  /** Runs a command in this process, with a text as its standard input. */
+  static Launch hereWith(String in, String... arguments) {
+    System.setProperty("espalier.home", MODELS.getParent().toString());
+    CapturedConsole captured = new CapturedConsole(in);
+    int exitCode = InThisProcess.run(captured, LAYER, arguments);
+    return new Launch(exitCode, captured.out(), captured.err());
   }
 
   /** Runs a command in an environment that has some variables more. */

@@ -16,7 +16,7 @@ record Measured(Map<String, Object> fields) {
   static Measured by(String... arguments) throws Exception {
     List<String> all = new ArrayList<>(List.of(arguments));
     all.addAll(List.of("--json", "--precision", "exact"));
-    Launch launch = Launch.patiently(all.toArray(String[]::new));
+    Launch launch = Launch.here(all.toArray(String[]::new));
     assertEquals(0, launch.exitCode(), launch.err());
     return of(launch.out());
   }

@@ -103,7 +103,8 @@ class MeasurementTest {
   void peopleSeeRunningValuesAndTheEstimate() throws Exception {
     Path out = folder.resolve("result.json");
     Launch launch =
-        Launch.of("perplexity", "-f", tale.toString(), "-c", "32", "--chunks", "3", "-o", "" + out);
+        Launch.here(
+            "perplexity", "-f", tale.toString(), "-c", "32", "--chunks", "3", "-o", "" + out);
     assertEquals(0, launch.exitCode(), launch.err());
     List<String> lines = launch.out().lines().toList();
     String number = "\\d+\\.\\d{4},";
@@ -158,7 +159,7 @@ class MeasurementTest {
     assertEquals(0, launch.exitCode(), launch.err());
     assertFalse(launch.err().contains("WARNING"), launch.err());
     assertFalse(launch.err().contains("INFO"), launch.err());
-    Launch same = Launch.of("perplexity", "-f", "" + plain, "--protocol", "hf", "-c", "8");
+    Launch same = Launch.here("perplexity", "-f", "" + plain, "--protocol", "hf", "-c", "8");
     assertEquals(same.out().lines().limit(3).toList(), launch.out().lines().limit(3).toList());
   }
 
@@ -201,7 +202,7 @@ class MeasurementTest {
     Path out = folder.resolve("logits.f32");
     String tokens = Arrays.stream(all).mapToObj(String::valueOf).collect(Collectors.joining(","));
     Launch launch =
-        Launch.of("logits", "--tokens", tokens, "-o", out.toString(), "--precision", "exact");
+        Launch.here("logits", "--tokens", tokens, "-o", out.toString(), "--precision", "exact");
     assertEquals(0, launch.exitCode(), launch.err());
     FloatBuffer logits =
         java.nio.ByteBuffer.wrap(Files.readAllBytes(out))
@@ -220,7 +221,7 @@ class MeasurementTest {
   }
 
   private static int[] ids(String text) throws Exception {
-    Launch launch = Launch.of("tokenize", "--ids", "--no-escape", "-p", text);
+    Launch launch = Launch.here("tokenize", "--ids", "--no-escape", "-p", text);
     assertEquals(0, launch.exitCode(), launch.err());
     return Arrays.stream(Measured.numbers(JSON.std.anyFrom(launch.out())))
         .mapToInt(id -> (int) id)
@@ -244,7 +245,7 @@ class MeasurementTest {
     assertEquals(0, again.number("mean_kl"), 1e-6);
     assertEquals(itself.number("ppl"), again.number("ppl"), 1e-9);
 
-    Launch other = Launch.of(with(line, Launch.MODELS.resolve("tiny2k-random.gguf").toString()));
+    Launch other = Launch.here(with(line, Launch.MODELS.resolve("tiny2k-random.gguf").toString()));
     assertEquals(2, other.exitCode());
     assertTrue(other.sentence().contains("different tokenizers"), other.err());
   }
@@ -279,7 +280,7 @@ class MeasurementTest {
     assertTrue(svg.startsWith("<svg xmlns="), svg);
     assertTrue(svg.contains("layer 3, expert 15"), svg);
 
-    Launch table = Launch.of("routing", "-f", "" + tale, "-c", "64", "--chunks", "1");
+    Launch table = Launch.here("routing", "-f", "" + tale, "-c", "64", "--chunks", "1");
     assertTrue(table.out().contains("least-stale"), table.out());
     assertTrue(table.out().contains("imbalance"), table.out());
   }
@@ -287,16 +288,16 @@ class MeasurementTest {
   @Test
   void malformedDataAreNamed() throws Exception {
     Path lines = Files.writeString(folder.resolve("bad.jsonl"), "{\"text\": \"a\"}\n{\"text\": \n");
-    Launch perplexity = Launch.of("perplexity", "-f", lines.toString());
+    Launch perplexity = Launch.here("perplexity", "-f", lines.toString());
     assertEquals(1, perplexity.exitCode());
     assertTrue(perplexity.sentence().contains("bad.jsonl, line 2: "), perplexity.err());
-    Launch evaluate = Launch.of("evaluate", "--task", "arc_easy", "--data", lines.toString());
+    Launch evaluate = Launch.here("evaluate", "--task", "arc_easy", "--data", lines.toString());
     assertEquals(1, evaluate.exitCode());
     assertTrue(evaluate.sentence().contains("bad.jsonl, line 1: "), evaluate.err());
-    Launch none = Launch.of("evaluate", "--task", "riddles", "--data", lines.toString());
+    Launch none = Launch.here("evaluate", "--task", "riddles", "--data", lines.toString());
     assertEquals(2, none.exitCode());
     assertTrue(none.sentence().contains("arc_challenge"), none.err());
-    Launch nowhere = Launch.of("perplexity", "-f", tale.toString(), "-o", "no/such/folder/x");
+    Launch nowhere = Launch.here("perplexity", "-f", tale.toString(), "-o", "no/such/folder/x");
     assertEquals(2, nowhere.exitCode());
     assertTrue(nowhere.sentence().contains("there is no folder"), nowhere.err());
   }

@@ -212,7 +212,8 @@ final class ModelFiles {
             ? List.of(flags)
             : List.of(
                 "--tokens", TOKENS.stream().map(String::valueOf).collect(Collectors.joining(","))));
-    Launch launch = Launch.with(plugins, "", arguments.toArray(String[]::new));
+    String[] line = arguments.toArray(String[]::new);
+    Launch launch = plugins.isEmpty() ? Launch.here(line) : Launch.with(plugins, "", line);
     assertEquals(0, launch.exitCode(), launch.err());
     FloatBuffer values =
         ByteBuffer.wrap(Files.readAllBytes(out)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();

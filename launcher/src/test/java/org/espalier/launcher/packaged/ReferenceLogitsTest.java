@@ -129,7 +129,7 @@ class ReferenceLogitsTest {
             ids.stream().map(String::valueOf).collect(Collectors.joining(",")),
             "--out",
             out.toString());
-    Launch launch = Launch.of(Stream.concat(arguments, Stream.of(more)).toArray(String[]::new));
+    Launch launch = Launch.here(Stream.concat(arguments, Stream.of(more)).toArray(String[]::new));
     assertEquals(0, launch.exitCode(), launch.err());
     return floats(out);
   }

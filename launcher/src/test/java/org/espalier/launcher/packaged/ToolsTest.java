@@ -20,7 +20,7 @@ class ToolsTest {
   @TempDir private Path folder;
 
   private static Launch success(String... arguments) throws Exception {
-    Launch launch = Launch.of(arguments);
+    Launch launch = Launch.here(arguments);
     assertEquals(0, launch.exitCode(), launch.err());
     return launch;
   }
@@ -142,7 +142,7 @@ class ToolsTest {
     arguments[0] = "inspect";
     arguments[1] = damaged.toString();
     System.arraycopy(flags, 0, arguments, 2, flags.length);
-    return Launch.of(arguments);
+    return Launch.here(arguments);
   }
 
   @Test
@@ -151,7 +151,7 @@ class ToolsTest {
     Launch launch = success("inspect", other.toString());
     assertTrue(launch.out().contains("cannot be run: "), launch.out());
     assertTrue(launch.out().contains("'olmoo'"), launch.out());
-    Launch checked = Launch.of("inspect", other.toString(), "--check");
+    Launch checked = Launch.here("inspect", other.toString(), "--check");
     assertEquals(1, checked.exitCode());
     assertTrue(checked.out().contains("not checked: no operator of the plan"), checked.out());
 
@@ -161,10 +161,10 @@ class ToolsTest {
 
   @Test
   void whatIsNoModelFailsInOneSentence() throws Exception {
-    Launch launch = Launch.of("inspect", Files.writeString(folder.resolve("x"), "x").toString());
+    Launch launch = Launch.here("inspect", Files.writeString(folder.resolve("x"), "x").toString());
     assertEquals(1, launch.exitCode());
     assertTrue(launch.sentence().contains("no model file"), launch.err());
-    assertEquals(2, Launch.of("inspect", folder.resolve("none").toString()).exitCode());
+    assertEquals(2, Launch.here("inspect", folder.resolve("none").toString()).exitCode());
   }
 
   @Test
@@ -221,14 +221,14 @@ class ToolsTest {
         ByteBuffer.wrap(old, old.length - data, data),
         ByteBuffer.wrap(made, made.length - data, data));
 
-    Launch again = Launch.of("repair", DEMO, repaired.toString());
+    Launch again = Launch.here("repair", DEMO, repaired.toString());
     assertEquals(2, again.exitCode());
     assertTrue(again.sentence().contains("--force"), again.err());
     Path twice = folder.resolve("twice.gguf");
     Launch plain = success("repair", repaired.toString(), twice.toString());
     assertTrue(plain.err().contains("plain copy"), plain.err());
     assertEquals(-1, Files.mismatch(repaired, twice));
-    assertEquals(2, Launch.of("repair", DEMO, DEMO, "--force").exitCode(), "not onto itself");
+    assertEquals(2, Launch.here("repair", DEMO, DEMO, "--force").exitCode(), "not onto itself");
 
     String[] line = {"completion", "-p", "Once upon a time", "-n", "20", "--temp", "0", "-m", DEMO};
     String told = success(line).out();
