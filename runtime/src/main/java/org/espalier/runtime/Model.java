@@ -104,7 +104,7 @@ public final class Model implements AutoCloseable {
                   notices);
       compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
-      KernelChoice.report(compiled.executable().bindings());
+      KernelChoice.report(compiled.executable());
       return new Model(
           artifact,
           plan,

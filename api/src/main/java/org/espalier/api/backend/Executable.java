@@ -13,7 +13,10 @@ public interface Executable extends AutoCloseable {
   /** What was compiled. */
   ModelPlan plan();
 
-  /** Which kernel runs each operator, and why not another. */
+  /**
+   * Which kernel runs each operator, and why not another. Waits for self-tests that still run, so
+   * whoever is in a hurry does not ask.
+   */
   List<Binding> bindings();
 
   /** Begins a sequence. */

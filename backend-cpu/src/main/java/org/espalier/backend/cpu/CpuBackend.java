@@ -6,7 +6,6 @@ import org.espalier.api.EspalierException;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
-import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Footprint;
@@ -132,12 +131,7 @@ final class CpuBackend implements Backend {
                 .formatted(table.codec()));
       }
     }
-    List<Binding> bindings = new ArrayList<>();
-    for (Stage stage : plan.stages()) {
-      if (stage instanceof Stage.Embedding(EncodedLinear table)) {
-        bindings.add(new Binding(table.id(), "lookup", List.of()));
-      }
-    }
+    List<KernelRegistry.Choice> choices = new ArrayList<>();
     try {
       Pass pass =
           new Pass(
@@ -149,10 +143,10 @@ final class CpuBackend implements Backend {
               options.maximumRows(),
               linear -> {
                 var choice = kernels.choose(linear, options.precision());
-                bindings.add(choice.binding());
+                choices.add(choice);
                 return new BoundLinear(linear, choice.kernel());
               });
-      return Offer.accepted(new CpuExecutable(this, plan, options, bindings, stages, pass));
+      return Offer.accepted(new CpuExecutable(this, plan, options, choices, stages, pass));
     } catch (EspalierException.Unsupported e) {
       return Offer.declined(e.getMessage());
     } catch (OutOfMemoryError | ArithmeticException e) {

@@ -16,7 +16,9 @@ import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.backend.Step;
+import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Stage;
 import org.espalier.backend.cpu.stage.CompiledStages;
 import org.espalier.backend.cpu.stage.Pass;
 import org.espalier.backend.cpu.stage.SequenceState;
@@ -26,7 +28,7 @@ final class CpuExecutable implements Executable {
   private final CpuBackend backend;
   private final ModelPlan plan;
   private final CompileOptions options;
-  private final List<Binding> bindings;
+  private final List<KernelRegistry.Choice> choices;
   private final CompiledStages stages;
   private final Pass pass;
   private final ReentrantLock lock = new ReentrantLock(true);
@@ -36,13 +38,13 @@ final class CpuExecutable implements Executable {
       CpuBackend backend,
       ModelPlan plan,
       CompileOptions options,
-      List<Binding> bindings,
+      List<KernelRegistry.Choice> choices,
       CompiledStages stages,
       Pass pass) {
     this.backend = backend;
     this.plan = plan;
     this.options = options;
-    this.bindings = List.copyOf(bindings);
+    this.choices = List.copyOf(choices);
     this.stages = stages;
     this.pass = pass;
   }
@@ -54,7 +56,14 @@ final class CpuExecutable implements Executable {
 
   @Override
   public List<Binding> bindings() {
-    return bindings;
+    List<Binding> bindings = new ArrayList<>();
+    for (Stage stage : plan.stages()) {
+      if (stage instanceof Stage.Embedding(EncodedLinear table)) {
+        bindings.add(new Binding(table.id(), "lookup", List.of()));
+      }
+    }
+    choices.forEach(choice -> bindings.add(choice.binding()));
+    return List.copyOf(bindings);
   }
 
   @Override

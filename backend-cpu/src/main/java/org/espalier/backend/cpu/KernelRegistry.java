@@ -11,6 +11,7 @@ import org.espalier.api.Offer;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
+import org.espalier.api.linear.OperatorId;
 import org.espalier.backend.cpu.dense.DenseKernels;
 import org.espalier.backend.cpu.dense.RoundedKernels;
 import org.espalier.backend.cpu.generic.GenericKernels;
@@ -71,8 +72,19 @@ final class KernelRegistry {
     return plugins;
   }
 
-  /** A kernel and the story of how it was chosen. */
-  record Choice(CpuKernel kernel, Binding binding) {}
+  /**
+   * A kernel and the story of how it was chosen.
+   *
+   * @param declined the refusals of those that were preferred
+   */
+  record Choice(OperatorId operator, CpuKernel kernel, List<String> declined) {
+
+    /** The same in words; waits for a self-test that has not ended. */
+    Binding binding() {
+      String reason = kernel.selfTest().orElse("");
+      return new Binding(operator, kernel.name(), reason, declined);
+    }
+  }
 
   /**
    * The first kernel that accepts a linear.
@@ -84,7 +96,7 @@ final class KernelRegistry {
     for (CpuKernelProvider provider : providers) {
       switch (provider.offer(linear, precision)) {
         case Offer.Accepted<CpuKernel>(CpuKernel kernel) -> {
-          return new Choice(kernel, new Binding(linear.id(), kernel.name(), declined));
+          return new Choice(linear.id(), kernel, List.copyOf(declined));
         }
         case Offer.Declined<CpuKernel>(String reason) ->
             declined.add(provider.name() + ": " + reason);

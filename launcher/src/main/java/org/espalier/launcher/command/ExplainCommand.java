@@ -84,6 +84,9 @@ final class ExplainCommand implements Callable<Integer> {
       text.append(
           "\n%s\n  weights %s, %s\n  kernel %s\n"
               .formatted(choice.operators(), choice.codec(), choice.shape(), choice.kernel()));
+      if (!choice.reason().isEmpty()) {
+        text.append("  self-test: ").append(choice.reason()).append('\n');
+      }
       choice.declined().forEach(reason -> text.append("  not ").append(reason).append('\n'));
     }
     return text.toString();
@@ -109,6 +112,7 @@ final class ExplainCommand implements Callable<Integer> {
     json.put("codec", choice.codec());
     json.put("shape", choice.shape());
     json.put("kernel", choice.kernel());
+    json.put("self_test", choice.reason());
     json.put("declined", choice.declined());
     return json;
   }

@@ -20,6 +20,7 @@ import org.espalier.api.linear.Role;
  * @param codec who encoded their weights, and the layout; plain ones by their number type
  * @param shape of each
  * @param kernel that runs them
+ * @param reason what that one has shown in a self-test; empty where there was none
  * @param declined those that were preferred but refused, with the reasons
  */
 record KernelChoice(
@@ -28,6 +29,7 @@ record KernelChoice(
     String codec,
     String shape,
     String kernel,
+    String reason,
     List<String> declined) {
 
   /** What is known of all operators of a plan, alike ones together, in the order of the plan. */
@@ -44,6 +46,7 @@ record KernelChoice(
               linear == null ? "unknown" : weights(linear),
               linear == null ? "" : linear.shape().toString(),
               binding.kernel(),
+              binding.reason(),
               binding.declined());
       layers.computeIfAbsent(like, _ -> new ArrayList<>()).add(binding.operator().layer());
     }
@@ -66,7 +69,7 @@ record KernelChoice(
   }
 
   private KernelChoice with(List<Role> otherRoles, List<Integer> otherLayers) {
-    return new KernelChoice(otherRoles, otherLayers, codec, shape, kernel, declined);
+    return new KernelChoice(otherRoles, otherLayers, codec, shape, kernel, reason, declined);
   }
 
   /** Which operators, in words: {@code "expert gate, expert up of layers 0 to 3"}. */

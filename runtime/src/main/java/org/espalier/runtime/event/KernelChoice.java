@@ -1,6 +1,5 @@
 package org.espalier.runtime.event;
 
-import java.util.List;
 import jdk.jfr.Category;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
@@ -8,6 +7,7 @@ import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.Executable;
 
 /** A kernel was chosen for an operator. */
 @Name("org.espalier.KernelChoice")
@@ -24,21 +24,26 @@ public final class KernelChoice extends Event {
   @Label("Kernel")
   public String kernel = "";
 
+  /** What it has shown in a self-test. */
+  @Label("Reason")
+  public String reason = "";
+
   /** Who was preferred and declined, with reasons. */
   @Label("Declined")
   public String declined = "";
 
   private KernelChoice() {}
 
-  /** Emits an event for each operator of a compiled plan. */
-  public static void report(List<Binding> bindings) {
+  /** Emits an event for each operator of a compiled plan, once self-tests are over. */
+  public static void report(Executable compiled) {
     if (!new KernelChoice().isEnabled()) {
       return;
     }
-    for (Binding binding : bindings) {
+    for (Binding binding : compiled.bindings()) {
       KernelChoice choice = new KernelChoice();
       choice.operator = binding.operator().toString();
       choice.kernel = binding.kernel();
+      choice.reason = binding.reason();
       choice.declined = String.join("; ", binding.declined());
       choice.commit();
     }

@@ -7,11 +7,21 @@ import java.util.Set;
 import jdk.incubator.vector.VectorShape;
 import org.espalier.api.backend.Precision;
 import org.espalier.backend.cpu.spi.CpuKernelProvider;
+import org.jspecify.annotations.Nullable;
 
 /** The kernels of this package. */
 public final class QtipKernels {
-  /** Names the only kernel to be used; for tests and comparisons. */
+  /**
+   * Names the only kernel to be used, for tests and comparisons, or says "all". With either,
+   * kernels are tried at once, however small the model is.
+   */
   public static final String ONLY = "espalier.cpu.kernel";
+
+  /**
+   * Tiles, once per row, that a small model leaves to the scalar kernel: less than a second of one
+   * core, and some 25 tokens of the demo model.
+   */
+  private static final long SMALL_WORK = 400_000;
 
   private static final Set<Precision> ANY = Set.of(Precision.values());
 
@@ -22,6 +32,12 @@ public final class QtipKernels {
    * list has its own self-tests, so that one list per process is enough.
    */
   public static List<CpuKernelProvider> providers() {
+    return providers(System.getProperty(ONLY));
+  }
+
+  /** As {@link #providers()}, where the property has that value. */
+  static List<CpuKernelProvider> providers(@Nullable String only) {
+    long credit = only == null ? SMALL_WORK : 0;
     List<CpuKernelProvider> all =
         List.of(
             new VectorProvider(
@@ -29,6 +45,7 @@ public final class QtipKernels {
                 400,
                 Set.of(Precision.FAST),
                 withoutVbmi(CpuFlags.read()),
+                credit,
                 core -> {
                   ByteCodebook codebook = new ByteCodebook(core.codebook());
                   return List.of(
@@ -41,15 +58,16 @@ public final class QtipKernels {
                 300,
                 ANY,
                 withoutGather(),
+                credit,
                 core -> List.of(gather(core), lanes(core), scalar(core))),
             new VectorProvider(
                 "qtip-lanes",
                 200,
                 ANY,
                 withoutVectors(),
+                credit,
                 core -> List.of(lanes(core), scalar(core))),
             new ScalarProvider("qtip-scalar", 100));
-    String only = System.getProperty(ONLY);
     return only == null || all.stream().noneMatch(provider -> provider.name().equals(only))
         ? all
         : all.stream().filter(provider -> provider.name().equals(only)).toList();

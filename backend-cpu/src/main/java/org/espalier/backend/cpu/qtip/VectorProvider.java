@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
@@ -20,17 +21,22 @@ import org.jspecify.annotations.Nullable;
 final class VectorProvider implements CpuKernelProvider {
   private static final int SAMPLE_INPUTS = 272;
 
+  /** Linears of so many tiles are those of a model that is worth any preparation. */
+  private static final long LARGE = 4096;
+
   private final String name;
   private final int preference;
   private final Set<Precision> precisions;
   private final Optional<String> objection;
+  private final long credit;
   private final Function<QtipCore, List<? extends CpuKernel>> kernels;
 
-  /** Begun with the first linear that comes, because the code then knows the right segments. */
+  /** Runs on a linear of the model, because the code then knows the right segments. */
   private @Nullable WarmUp warmUp;
 
   /**
    * @param objection what stands in the way on this machine
+   * @param credit tiles, once per row, that small linears leave to the scalar kernel
    * @param kernels makes the kernels that are to compete, and at last a scalar one that gives the
    *     same bits
    */
@@ -39,11 +45,13 @@ final class VectorProvider implements CpuKernelProvider {
       int preference,
       Set<Precision> precisions,
       Optional<String> objection,
+      long credit,
       Function<QtipCore, List<? extends CpuKernel>> kernels) {
     this.name = name;
     this.preference = preference;
     this.precisions = precisions;
     this.objection = objection;
+    this.credit = credit;
     this.kernels = kernels;
   }
 
@@ -74,28 +82,36 @@ final class VectorProvider implements CpuKernelProvider {
     }
     List<? extends CpuKernel> all = kernels.apply(core);
     List<CpuKernel> candidates = List.copyOf(all.subList(0, all.size() - 1));
-    WarmUp current = warmUp(core, candidates);
+    Supplier<WarmUp.Entrants> entrants = () -> entrants(core, candidates);
+    WarmUp current = warmUp();
+    if (credit == 0 || core.tileRows() * (long) core.tileColumns() >= LARGE) {
+      current.beginAtOnce(entrants);
+    }
     WarmUp.Outcome outcome = current.outcome();
     return outcome != null && outcome.winner() < 0
         ? Offer.declined(outcome.message())
-        : Offer.accepted(new WarmKernel(candidates, all.getLast(), current));
+        : Offer.accepted(
+            new WarmKernel(candidates, all.getLast(), core.tileColumns(), current, entrants));
   }
 
-  private synchronized WarmUp warmUp(QtipCore core, List<CpuKernel> candidates) {
+  private synchronized WarmUp warmUp() {
     WarmUp.Outcome outcome = warmUp == null ? null : warmUp.outcome();
     if (warmUp == null || outcome != null && !outcome.conclusive()) {
-      List<? extends CpuKernel> sample = kernels.apply(sample(core, SAMPLE_INPUTS));
-      List<? extends CpuKernel> primer = kernels.apply(sample(core, QtipCore.TILE));
-      warmUp =
-          new WarmUp(
-              candidates,
-              core.shape().inputs(),
-              List.copyOf(sample.subList(0, sample.size() - 1)),
-              sample.getLast(),
-              SAMPLE_INPUTS,
-              List.copyOf(primer.subList(0, primer.size() - 1)));
+      warmUp = new WarmUp(credit);
     }
     return warmUp;
+  }
+
+  private WarmUp.Entrants entrants(QtipCore core, List<CpuKernel> candidates) {
+    List<? extends CpuKernel> sample = kernels.apply(sample(core, SAMPLE_INPUTS));
+    List<? extends CpuKernel> primer = kernels.apply(sample(core, QtipCore.TILE));
+    return new WarmUp.Entrants(
+        candidates,
+        core.shape().inputs(),
+        List.copyOf(sample.subList(0, sample.size() - 1)),
+        sample.getLast(),
+        SAMPLE_INPUTS,
+        List.copyOf(primer.subList(0, primer.size() - 1)));
   }
 
   /**

@@ -1,6 +1,8 @@
 package org.espalier.backend.cpu.qtip;
 
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
@@ -12,12 +14,27 @@ import org.espalier.backend.cpu.spi.Scratch;
 final class WarmKernel implements CpuKernel {
   private final List<CpuKernel> candidates;
   private final CpuKernel scalar;
+  private final int tileColumns;
   private final WarmUp warmUp;
+  private final Supplier<WarmUp.Entrants> entrants;
 
-  WarmKernel(List<CpuKernel> candidates, CpuKernel scalar, WarmUp warmUp) {
+  /**
+   * A choice that is still open.
+   *
+   * @param tileColumns of the linear
+   * @param entrants with which the warm-up may begin, should this kernel be the one to begin it
+   */
+  WarmKernel(
+      List<CpuKernel> candidates,
+      CpuKernel scalar,
+      int tileColumns,
+      WarmUp warmUp,
+      Supplier<WarmUp.Entrants> entrants) {
     this.candidates = candidates;
     this.scalar = scalar;
+    this.tileColumns = tileColumns;
     this.warmUp = warmUp;
+    this.entrants = entrants;
   }
 
   @Override
@@ -25,6 +42,12 @@ final class WarmKernel implements CpuKernel {
     WarmUp.Outcome outcome = warmUp.outcome();
     int winner = outcome == null ? 0 : outcome.winner();
     return winner < 0 ? scalar.name() : candidates.get(winner).name();
+  }
+
+  @Override
+  public Optional<String> selfTest() {
+    WarmUp.Outcome outcome = warmUp.conclusion(entrants);
+    return Optional.of(outcome == null ? "its self-test has not ended yet" : outcome.message());
   }
 
   @Override
@@ -59,7 +82,8 @@ final class WarmKernel implements CpuKernel {
       int yOffset,
       int yStride,
       Scratch scratch) {
-    int winner = warmUp.winner();
+    long tiles = (long) (toOutput - fromOutput) / QtipCore.TILE * tileColumns;
+    int winner = warmUp.winner(tiles * rows, entrants);
     CpuKernel kernel = winner < 0 ? scalar : candidates.get(winner);
     kernel.multiply(
         expert, fromOutput, toOutput, input, firstRow, rows, y, yOffset, yStride, scratch);

@@ -5,6 +5,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
@@ -14,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * Finds the fastest of several kernels that must give the same bits, in a background thread, and
  * leaves it compiled. Vector code runs a hundred times slower than scalar code until C2 has
  * compiled it, and stays so where an instruction is missing: only trying tells.
+ *
+ * <p>A large model is worth that at once. With a small one the scalar kernel has often done all
+ * there is to do before C2 would be ready, so others are tried only when it has done a good deal.
  *
  * <p>Which kernel wins changes no result, because a kernel takes part only if it agrees with the
  * scalar one bit by bit.
@@ -36,9 +42,16 @@ final class WarmUp {
   /** The first compiler begins at 200 calls. */
   private static final int PRIMING_CALLS = 220;
 
+  /** Tiles, once per row, that the scalar kernel may still multiply before others are tried. */
+  private final AtomicLong left;
+
+  private final AtomicBoolean begun = new AtomicBoolean();
   private final CountDownLatch usable = new CountDownLatch(1);
+  private final CountDownLatch over = new CountDownLatch(1);
   private volatile @Nullable Outcome outcome;
-  private final long patienceEnds = System.nanoTime() + PATIENCE_NANOS;
+
+  /** Until when callers wait rather than run the scalar kernel meanwhile. */
+  private volatile long patienceEnds = System.nanoTime();
 
   /**
    * How it stands. The first kernel that is right and fast is used while the others are tried.
@@ -50,9 +63,9 @@ final class WarmUp {
   record Outcome(int winner, boolean conclusive, String message) {}
 
   /**
-   * Starts at once.
+   * What is tried.
    *
-   * @param candidates kernels for the real linear, whose first outputs are computed again and again
+   * @param candidates kernels for a real linear, whose first outputs are computed again and again
    * @param inputs of that linear
    * @param samples the same kernels, for a small linear of random weights that {@code sample} is
    *     for too
@@ -60,26 +73,49 @@ final class WarmUp {
    * @param sampleInputs inputs of the small linear; it has 16 outputs
    * @param primers the same kernels again, for a linear of a single tile
    */
-  WarmUp(
+  record Entrants(
       List<CpuKernel> candidates,
       int inputs,
       List<CpuKernel> samples,
       CpuKernel sample,
       int sampleInputs,
-      List<CpuKernel> primers) {
-    Thread.ofPlatform()
-        .daemon()
-        .name("espalier-warm-up")
-        .start(() -> {
-          try {
-            run(candidates, inputs, samples, sample, sampleInputs, primers);
-          } catch (RuntimeException | InternalError e) {
-            // Such as weights that were closed meanwhile, or whose file was truncated.
-            outcome = new Outcome(-1, false, "its self-test ended early: " + e);
-          } finally {
-            usable.countDown();
-          }
-        });
+      List<CpuKernel> primers) {}
+
+  /**
+   * Waits for a reason to begin.
+   *
+   * @param credit tiles, once per row, that are left to the scalar kernel
+   */
+  WarmUp(long credit) {
+    this.left = new AtomicLong(credit);
+  }
+
+  /** Begins, if it has not; from now on callers of {@link #winner} wait. */
+  void beginAtOnce(Supplier<Entrants> entrants) {
+    if (begin(entrants)) {
+      patienceEnds = System.nanoTime() + PATIENCE_NANOS;
+    }
+  }
+
+  private boolean begin(Supplier<Entrants> entrants) {
+    if (!begun.compareAndSet(false, true)) {
+      return false;
+    }
+    Entrants all = entrants.get();
+    Thread.ofPlatform().daemon().name("espalier-warm-up").start(() -> run(all));
+    return true;
+  }
+
+  private void run(Entrants all) {
+    try {
+      tryAll(all);
+    } catch (RuntimeException | InternalError e) {
+      // Such as weights that were closed meanwhile, or whose file was truncated.
+      outcome = new Outcome(-1, false, "its self-test ended early: " + e);
+    } finally {
+      usable.countDown();
+      over.countDown();
+    }
   }
 
   /** The outcome so far, or null while no kernel can be used. */
@@ -87,42 +123,56 @@ final class WarmUp {
     return outcome;
   }
 
+  /** The outcome when all kernels were tried, or null if that takes unreasonably long. */
+  @Nullable Outcome conclusion(Supplier<Entrants> entrants) {
+    begin(entrants);
+    await(over, PATIENCE_NANOS);
+    return outcome;
+  }
+
   /**
-   * The winner so far, or −1 if there is none or it has not been found within a reasonable wait.
+   * The winner so far, or −1 if there is none yet, or it has not been found within a reasonable
+   * wait.
+   *
+   * @param work tiles, once per row, that are about to be multiplied
+   * @param entrants to be tried now that so much has been done
    */
-  int winner() {
+  int winner(long work, Supplier<Entrants> entrants) {
     Outcome now = outcome;
-    if (now == null) {
-      try {
-        long wait = Math.max(0, patienceEnds - System.nanoTime());
-        now = usable.await(wait, TimeUnit.NANOSECONDS) ? outcome : null;
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+    if (now == null && !begun.get() && left.addAndGet(-work) < 0) {
+      begin(entrants);
+    }
+    if (now == null && begun.get()) {
+      await(usable, patienceEnds - System.nanoTime());
+      now = outcome;
     }
     return now == null ? -1 : now.winner();
   }
 
-  private void run(
-      List<CpuKernel> candidates,
-      int inputs,
-      List<CpuKernel> samples,
-      CpuKernel sample,
-      int sampleInputs,
-      List<CpuKernel> primers) {
-    float[] expected = new Trial(sample, sampleInputs, 5).run();
+  private static void await(CountDownLatch latch, long nanos) {
+    try {
+      if (nanos > 0) {
+        latch.await(nanos, TimeUnit.NANOSECONDS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void tryAll(Entrants all) {
+    float[] expected = new Trial(all.sample, all.sampleInputs, 5).run();
     int winner = -1;
     double best = COMPILED_NANOS_PER_TILE;
     StringBuilder message = new StringBuilder();
-    for (int i = 0; i < candidates.size(); i++) {
-      String name = candidates.get(i).name();
+    for (int i = 0; i < all.candidates.size(); i++) {
+      String name = all.candidates.get(i).name();
       message.append(message.isEmpty() ? "" : "; ").append(name);
-      if (!Arrays.equals(expected, new Trial(samples.get(i), sampleInputs, 5).run())) {
+      if (!Arrays.equals(expected, new Trial(all.samples.get(i), all.sampleInputs, 5).run())) {
         message.append(" gave wrong results in its self-test");
         continue;
       }
-      prime(primers.get(i));
-      double nanos = warm(candidates.get(i), inputs) / (inputs / 16.0);
+      prime(all.primers.get(i));
+      double nanos = warm(all.candidates.get(i), all.inputs) / (all.inputs / 16.0);
       message.append(" takes ").append(Math.round(nanos)).append(" ns per tile");
       if (nanos < best) {
         best = nanos;

@@ -1,5 +1,7 @@
 package org.espalier.backend.cpu.spi;
 
+import java.util.Optional;
+
 /**
  * Multiplies rows of activations by the core of one bank of linears: Y = X Cᵀ. Rotations are the
  * backend's affair: what arrives here is already rotated, and what leaves is not yet rotated back.
@@ -12,6 +14,14 @@ public interface CpuKernel {
 
   /** Its name, as {@code explain} shows it. */
   String name();
+
+  /**
+   * How it did in the trial that it owes its place to, if there was one; waits for seconds where
+   * that has not ended.
+   */
+  default Optional<String> selfTest() {
+    return Optional.empty();
+  }
 
   /** Bytes that one prepared row takes in {@link KernelInput#bytes()}. */
   int inputBytes();

@@ -66,9 +66,9 @@ final class KernelRun {
     return result;
   }
 
-  /** The provider of that name. */
+  /** The provider of that name, whose kernels are tried at once. */
   static CpuKernelProvider provider(String name) {
-    return QtipKernels.providers().stream()
+    return QtipKernels.providers(name).stream()
         .filter(provider -> provider.name().equals(name))
         .findFirst()
         .orElseThrow();

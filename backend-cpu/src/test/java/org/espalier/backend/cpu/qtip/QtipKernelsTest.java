@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import jdk.incubator.vector.VectorShape;
 import org.espalier.api.EspalierException;
 import org.espalier.api.Offer;
@@ -64,7 +66,8 @@ class QtipKernelsTest {
   void whateverIsOfferedComputesTheLinear(Precision precision) {
     float[] x = KernelRun.gaussian(3 * 512, 92);
     int offered = 0;
-    for (CpuKernelProvider provider : QtipKernels.providers()) {
+    for (CpuKernelProvider any : QtipKernels.providers()) {
+      CpuKernelProvider provider = KernelRun.provider(any.name());
       if (provider.offer(bank.linear(), precision) instanceof Offer.Accepted<CpuKernel> accepted) {
         offered++;
         float[] y = KernelRun.multiply(accepted.value(), bank.linear(), 1, x, 3, 0, 16, 32);
@@ -104,16 +107,54 @@ class QtipKernelsTest {
             .orElseThrow(EspalierException.Unsupported::new);
     CpuKernel right = QtipKernels.scalar(core);
     CpuKernel wrong = QtipKernels.scalar(other);
-    WarmUp warmUp = new WarmUp(List.of(wrong), 512, List.of(wrong), right, 512, List.of(wrong));
-    assertEquals(-1, warmUp.winner());
+    WarmUp.Entrants entrants =
+        new WarmUp.Entrants(List.of(wrong), 512, List.of(wrong), right, 512, List.of(wrong));
+    WarmUp warmUp = new WarmUp(0);
+    warmUp.beginAtOnce(() -> entrants);
+    assertEquals(-1, warmUp.winner(1, () -> entrants));
     WarmUp.Outcome outcome = warmUp.outcome();
     assertTrue(outcome != null && outcome.message().contains("wrong results"), () -> "" + outcome);
     float[] x = KernelRun.gaussian(512, 94);
     assertArrayEquals(
         KernelRun.multiply(right, bank.linear(), 0, x, 1, 0, 32),
         KernelRun.multiply(
-            new WarmKernel(List.of(wrong), right, warmUp), bank.linear(), 0, x, 1, 0, 32),
+            new WarmKernel(List.of(wrong), right, 32, warmUp, () -> entrants),
+            bank.linear(),
+            0,
+            x,
+            1,
+            0,
+            32),
         "the scalar kernel stands in");
+  }
+
+  @Test
+  void aLittleWorkIsLeftToTheScalarKernel() {
+    QtipCore core = QtipCore.of(bank.linear()).orElseThrow(EspalierException.Unsupported::new);
+    CpuKernel scalar = QtipKernels.scalar(core);
+    CpuKernel oneTile =
+        QtipKernels.scalar(
+            QtipCore.of(new RandomBank(1, 16, 16, 0.02f, 96).linear())
+                .orElseThrow(EspalierException.Unsupported::new));
+    AtomicInteger begun = new AtomicInteger();
+    Supplier<WarmUp.Entrants> entrants =
+        () -> {
+          begun.incrementAndGet();
+          return new WarmUp.Entrants(
+              List.of(scalar), 512, List.of(scalar), scalar, 512, List.of(oneTile));
+        };
+    // Two calls of 2 × 32 tiles for one row, and the third is too much.
+    WarmUp warmUp = new WarmUp(2 * 2 * 32);
+    WarmKernel kernel = new WarmKernel(List.of(scalar), scalar, 32, warmUp, entrants);
+    float[] x = KernelRun.gaussian(512, 95);
+    float[] first = KernelRun.multiply(kernel, bank.linear(), 0, x, 1, 0, 32);
+    KernelRun.multiply(kernel, bank.linear(), 0, x, 1, 0, 32);
+    assertEquals(0, begun.get());
+    assertArrayEquals(first, KernelRun.multiply(kernel, bank.linear(), 0, x, 1, 0, 32));
+    assertEquals(1, begun.get());
+    assertTrue(kernel.selfTest().orElseThrow().contains("ns per tile"), kernel.selfTest()::get);
+    assertEquals(0, warmUp.winner(1, entrants));
+    assertEquals(1, begun.get());
   }
 
   @Test
