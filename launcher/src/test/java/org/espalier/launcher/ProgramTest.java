@@ -70,7 +70,7 @@ class ProgramTest {
         misuse("there is no flag --nonsense", "completion", "--nonsense"),
         misuse("(did you mean --temp", "completion", "--tempo", "1"),
         misuse("--n-predict: 'abc' is not a whole number;", "completion", "-n", "abc"),
-        misuse("--temp: 'hot' is not a number;", "completion", "--temp", "hot"),
+        misuse("--temperature: 'hot' is not a number;", "completion", "--temp", "hot"),
         misuse("'bogus' is none of list, fetch, verify or remove;", "models", "bogus"),
         misuse("'b' is a word too many", "completion", "-p", "a", "b", "c"),
         misuse("'0' is not a whole number from 1", "completion", "-b", "0"),

@@ -85,8 +85,7 @@ final class ModelOpening {
     return open(path, flags, options, console::note);
   }
 
-  private Model open(
-      Path path, ModelFlags flags, ModelOptions options, Consumer<String> notices) {
+  private Model open(Path path, ModelFlags flags, ModelOptions options, Consumer<String> notices) {
     Providers providers = discovery.find(flags.excluded());
     try (TokenizerNotes notes = new TokenizerNotes(notices)) {
       return Model.open(path, providers, options, notes);

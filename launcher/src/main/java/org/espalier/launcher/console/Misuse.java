@@ -58,7 +58,7 @@ public final class Misuse {
   }
 
   private static String missing(MissingParameterException failure) {
-    List<ArgSpec> missing = failure.getMissing();
+    List<ArgSpec> missing = failure.getMissing().stream().filter(ArgSpec::required).toList();
     if (missing.isEmpty()) {
       return String.valueOf(failure.getMessage());
     }
