@@ -59,11 +59,13 @@ public final class Misuse {
 
   private static String missing(MissingParameterException failure) {
     List<ArgSpec> missing = failure.getMissing().stream().filter(ArgSpec::required).toList();
+    if (!failure.getMissing().isEmpty()
+        && String.valueOf(failure.getMessage())
+            .startsWith("Missing required parameter for option")) {
+      return written(failure.getMissing().getFirst()) + " needs its value";
+    }
     if (missing.isEmpty()) {
       return String.valueOf(failure.getMessage());
-    }
-    if (String.valueOf(failure.getMessage()).startsWith("Missing required parameter for option")) {
-      return written(missing.getFirst()) + " needs its value";
     }
     return missing.stream().map(Misuse::written).collect(Collectors.joining(" and "))
         + (missing.size() == 1 ? " is" : " are")
