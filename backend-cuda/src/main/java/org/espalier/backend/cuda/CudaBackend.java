@@ -146,11 +146,10 @@ final class CudaBackend implements Backend {
       if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
         return Offer.declined(reason);
       }
-      // A sequence must fit too, where the caller knows how long it will be.
-      long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
+      // A sequence must fit too: as long as the caller knows it will be, or as the model's own.
+      long cache = expectedCache(plan, options);
       Placement placement = placement(plan, options);
-      long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
-      long weights = weights(plan, options.precision()) - onHost;
+      long weights = weightsOnDevice(plan, options, placement);
       long scratch = scratch(plan, options).bytes();
       long need = weights + scratch + cache;
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
@@ -178,14 +177,25 @@ final class CudaBackend implements Backend {
     }
   }
 
+  private static long weightsOnDevice(ModelPlan plan, CompileOptions options, Placement placement) {
+    return weights(plan, options.precision())
+        - ExpertBudget.hostBytes(plan, options.precision(), placement);
+  }
+
+  /** Bytes of device memory that an executable takes without its sessions. */
+  long fixedBytes(ModelPlan plan, CompileOptions options) {
+    return weightsOnDevice(plan, options, placement(plan, options))
+        + scratch(plan, options).bytes();
+  }
+
   private static long expectedCache(ModelPlan plan, CompileOptions options) {
     ElementType type =
         switch (options.precision()) {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return cacheBytes(
-        plan, options, new SessionOptions(options.contextLength().orElseThrow(), type));
+    int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
+    return cacheBytes(plan, options, new SessionOptions(context, type));
   }
 
   private Placement placement(ModelPlan plan, CompileOptions options) {
