@@ -3,8 +3,11 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
@@ -97,7 +100,8 @@ public final class Model implements AutoCloseable {
                       batch,
                       options.memoryLimit(),
                       options.observer(),
-                      options.contextLength(),
+                      OptionalInt.of(
+                          options.contextLength().orElse(Math.max(1, plan.contextLength()))),
                       artifact::find,
                       ExpertStore.NONE,
                       ExpertPlacement.UNDECIDED),
@@ -168,6 +172,11 @@ public final class Model implements AutoCloseable {
   /** The machine that runs it, in words: {@code "AVX-512, 4 threads"}. */
   public String device() {
     return compiled.device();
+  }
+
+  /** What it computes on, unless that is the host's own processors alone. */
+  public Optional<Accelerator> accelerator() {
+    return compiled.accelerator();
   }
 
   /** Backends of higher preference that declined, each as {@code "name: reason"}. */

@@ -2,9 +2,11 @@ package org.espalier.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
@@ -65,6 +67,32 @@ final class CudaBackend implements Backend {
   }
 
   @Override
+  public Optional<Accelerator> accelerator() {
+    return Optional.of(new Device());
+  }
+
+  private final class Device implements Accelerator {
+    @Override
+    public String name() {
+      return gpu.info().name();
+    }
+
+    @Override
+    public double memoryBandwidth() {
+      lock.lock();
+      try {
+        if (closed) {
+          return 0;
+        }
+        gpu.enter();
+        return gpu.memoryBandwidth();
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  @Override
   public Footprint footprint(ModelPlan plan, CompileOptions options, SessionOptions session) {
     return new Footprint(
         table(plan),
@@ -121,8 +149,7 @@ final class CudaBackend implements Backend {
       // A sequence must fit too, where the caller knows how long it will be.
       long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
       Placement placement = placement(plan, options);
-      long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
-      long weights = weights(plan, options.precision()) - onHost;
+      long weights = weightsOnDevice(plan, options, placement);
       long scratch = scratch(plan, options).bytes();
       long need = weights + scratch + cache;
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
@@ -150,14 +177,25 @@ final class CudaBackend implements Backend {
     }
   }
 
+  private static long weightsOnDevice(ModelPlan plan, CompileOptions options, Placement placement) {
+    return weights(plan, options.precision())
+        - ExpertBudget.hostBytes(plan, options.precision(), placement);
+  }
+
+  /** Bytes of device memory that an executable takes without its sessions. */
+  long fixedBytes(ModelPlan plan, CompileOptions options) {
+    return weightsOnDevice(plan, options, placement(plan, options))
+        + scratch(plan, options).bytes();
+  }
+
   private static long expectedCache(ModelPlan plan, CompileOptions options) {
     ElementType type =
         switch (options.precision()) {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return cacheBytes(
-        plan, options, new SessionOptions(options.contextLength().orElseThrow(), type));
+    int context = options.contextLength().orElseThrow();
+    return cacheBytes(plan, options, new SessionOptions(context, type));
   }
 
   private Placement placement(ModelPlan plan, CompileOptions options) {

@@ -18,6 +18,7 @@ import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cuda.stage.Program;
 import org.espalier.backend.cuda.weights.DeviceMemory;
 
@@ -78,7 +79,12 @@ final class CudaExecutable implements Executable {
   public Session open(SessionOptions session) {
     return alone(() -> {
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
-      long need = backend.footprint(plan, options, session).total();
+      long others =
+          sessions.stream().mapToLong(o -> sessionBytes(o.contextLength(), o.cacheType())).sum();
+      long need =
+          backend.fixedBytes(plan, options)
+              + others
+              + CudaBackend.cacheBytes(plan, options, session);
       if (need > limit) {
         throw new DeviceFailure(
             "a session of %,d positions needs %,d bytes of memory in all and the limit is %,d: use a shorter context"
@@ -86,12 +92,15 @@ final class CudaExecutable implements Executable {
       }
       requireFree(session);
       program.reserve(session.contextLength());
-      long bytes =
-          Program.cacheValues(plan) * session.contextLength() * session.cacheType().bytes();
+      long bytes = sessionBytes(session.contextLength(), session.cacheType());
       CudaSession opened = new CudaSession(this, session, memory.allocate(bytes));
       sessions.add(opened);
       return opened;
     });
+  }
+
+  private long sessionBytes(int positions, ElementType type) {
+    return Program.cacheValues(plan) * positions * type.bytes();
   }
 
   private void requireFree(SessionOptions session) {

@@ -1,6 +1,7 @@
 package org.espalier.launcher.packaged;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -108,7 +109,10 @@ class CudaTest {
       assertEquals("cuda", fields.get("backends"));
       String device = (String) fields.get("device");
       assertTrue(device.startsWith("Emulated GPU (GPU 0, compute capability 9.0"), device);
+      assertEquals("Emulated GPU", fields.get("gpu_info"));
+      assertFalse(((String) fields.get("cpu_info")).contains("GPU"));
       assertTrue((double) fields.get("avg_ts") > 0);
+      assertTrue((double) fields.get("memory_bandwidth") > 0);
     }
   }
 
@@ -139,6 +143,64 @@ class CudaTest {
     String text = success("capability=61", "plugins").out();
     String reason = "Emulated GPU has compute capability 6.1, and 7.5 is the least";
     assertTrue(text.contains("  cannot be used here: " + reason + "\n"), text);
+  }
+
+  /** A GPU that is there but too small is told of in one line, and the text is the CPU's. */
+  @Test
+  void aGpuThatIsTooSmallLeavesItToTheCpuWithALine() throws Exception {
+    String[] line = {"completion", "-m", DEMO, "-p", "a king", "-n", "4", "--temp", "0"};
+    Launch launch = success("memory=5242880", line);
+    assertEquals(Launch.of(line).out(), launch.out());
+    List<String> told = launch.err().lines().filter(text -> text.contains("not on cuda")).toList();
+    assertEquals(1, told.size(), launch.err());
+    assertTrue(
+        told.getFirst()
+            .matches(
+                "note: runs on cpu, not on cuda: the model needs \\d+ MiB of GPU memory .* and 5 MiB are free .*"),
+        told.getFirst());
+  }
+
+  /** With a limit too: weights of 4 bits are decoded to 16 for the GPU, and read in place here. */
+  @Test
+  void aLimitThatOnlyTheCpuKeepsChoosesIt(@TempDir Path folder) throws Exception {
+    ModelFiles files = new ModelFiles();
+    Path blocks =
+        files.writeDemo(folder.resolve("q4.gguf"), files.weights(), _ -> BlockQuantizer.Q4_0);
+    String[] line = {
+      "completion",
+      "-m",
+      blocks.toString(),
+      "-p",
+      "a",
+      "-n",
+      "2",
+      "--temp",
+      "0",
+      "-ub",
+      "8",
+      "-c",
+      "64",
+      "--memory-limit",
+      "24M"
+    };
+    Launch launch = success("", line);
+    assertTrue(
+        launch
+            .err()
+            .matches(
+                "(?s).*\\nnote: runs on cpu, not on cuda: the plan needs [\\d,]+ bytes of GPU memory .* and the limit is [\\d,]+\\n.*"),
+        launch.err());
+    line[line.length - 1] = "200M";
+    assertTrue(success("", line).err().contains("cuda: Emulated GPU"));
+    line[line.length - 1] = "1M";
+    Launch nobody = on("", line);
+    assertEquals(1, nobody.exitCode(), nobody.err());
+    assertTrue(
+        nobody
+            .sentence()
+            .matches(
+                ".*no backend can run this model \\(cuda: the plan needs .*; cpu: the plan needs .*"),
+        nobody.err());
   }
 
   @Test

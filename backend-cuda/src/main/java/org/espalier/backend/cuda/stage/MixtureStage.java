@@ -1,6 +1,8 @@
 package org.espalier.backend.cuda.stage;
 
 import java.util.List;
+import java.util.stream.Stream;
+import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.Stage;
 import org.espalier.backend.cuda.kernel.Kernel;
@@ -21,10 +23,16 @@ final class MixtureStage implements GpuStage {
   private final LoadedLinear up;
   private final LoadedLinear down;
   private final long norm;
+  private final int index;
 
-  MixtureStage(Stage.MixtureOfExperts stage, Resources resources, List<LoadedLinear> linears) {
+  /**
+   * @param index how many mixtures come before it
+   */
+  MixtureStage(
+      Stage.MixtureOfExperts stage, Resources resources, List<LoadedLinear> linears, int index) {
     this.stage = stage;
     this.resources = resources;
+    this.index = index;
     router = linears.get(0);
     gate = linears.get(1);
     up = linears.get(2);
@@ -67,6 +75,7 @@ final class MixtureStage implements GpuStage {
     resources.observeExperts(
         pass,
         expert -> new ActivationSite.ExpertInput(stage.layer(), expert),
+        scratch.expertStart(index),
         scratch.normed(),
         true,
         stage.used(),
@@ -91,18 +100,52 @@ final class MixtureStage implements GpuStage {
     pass.pendingUsed = stage.used();
   }
 
-  private Launches.Items route(Pass pass, int slots) {
-    Scratch scratch = resources.scratch();
+  /** Most rows that go through an expert together. */
+  private int itemRows(int slots) {
     boolean halves = gate.pairs() && up.pairs() && down.pairs();
     // On average so many rows come to an expert that decoding for 64 at a time is worth it.
     boolean many = halves && slots >= 2 * Launches.FEW * stage.experts();
-    int itemRows = many ? Launches.MANY : Launches.FEW;
+    return many ? Launches.MANY : Launches.FEW;
+  }
+
+  /**
+   * Tells Flight Recorder of the last pass, which has ended. How long it was here nobody knows, for
+   * the device does not stop to tell.
+   */
+  void record(int rows) {
+    int[] start = new int[stage.experts() + 1];
+    resources.launches().gpu().download(start, resources.scratch().expertStart(index));
+    int itemRows = itemRows(rows * stage.used());
+    ExpertLoad load = new ExpertLoad();
+    load.layer = stage.layer();
+    load.rows = rows;
+    for (int expert = 0; expert < stage.experts(); expert++) {
+      int own = start[expert + 1] - start[expert];
+      load.experts += Math.min(own, 1);
+      load.busiest = Math.max(load.busiest, own);
+      load.moved += (own + itemRows - 1) / itemRows * bytesOnHost(expert);
+    }
+    load.commit();
+  }
+
+  /** What kernels read of an expert over the link to the host's memory. */
+  private long bytesOnHost(int expert) {
+    return Stream.of(gate, up, down)
+        .filter(linear -> linear.onHost().contains(expert))
+        .map(LoadedLinear::bank)
+        .mapToLong(bank -> bank.storage().matrixBytes(bank.outputs(), bank.inputs()))
+        .sum();
+  }
+
+  private Launches.Items route(Pass pass, int slots) {
+    Scratch scratch = resources.scratch();
+    int itemRows = itemRows(slots);
     Parameters parameters =
         new Parameters()
             .address(scratch.scores())
             .address(scratch.chosen())
             .address(scratch.weights())
-            .address(scratch.expertStart())
+            .address(scratch.expertStart(index))
             .address(scratch.slotRow())
             .address(scratch.slotExpert())
             .address(scratch.slotWeight())
@@ -148,6 +191,7 @@ final class MixtureStage implements GpuStage {
     resources.observeExperts(
         pass,
         expert -> new ActivationSite.ExpertHidden(stage.layer(), expert),
+        scratch.expertStart(index),
         scratch.hidden(),
         false,
         stage.used(),

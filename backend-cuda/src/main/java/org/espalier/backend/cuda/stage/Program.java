@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Observer;
+import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
@@ -34,6 +35,8 @@ public final class Program {
   private final Resources resources;
   private final Observer observer;
   private final List<GpuStage> stages = new ArrayList<>();
+  private final List<MixtureStage> mixtures = new ArrayList<>();
+  private final ExpertLoad recorded = new ExpertLoad();
   private final List<Binding> bindings = new ArrayList<>();
   private final @Nullable HeadStage head;
   private final @Nullable EmbeddingTable embedding;
@@ -85,8 +88,12 @@ public final class Program {
                   before));
           before += cacheValues(a);
         }
-        case Stage.MixtureOfExperts m ->
-            stages.add(new MixtureStage(m, resources, loadAll(load, m.linears())));
+        case Stage.MixtureOfExperts m -> {
+          MixtureStage mixture =
+              new MixtureStage(m, resources, loadAll(load, m.linears()), mixtures.size());
+          stages.add(mixture);
+          mixtures.add(mixture);
+        }
         case Stage.Head h ->
             foundHead = new HeadStage(h, resources, loadAll(load, List.of(h.output())).getFirst());
       }
@@ -214,6 +221,10 @@ public final class Program {
       downloadRows(pass, places, firstResult);
     } else {
       downloadLogits(head, pass, firstResult, isRecording && few && wanted <= headRows);
+    }
+    if (recorded.isEnabled()) {
+      await();
+      mixtures.forEach(mixture -> mixture.record(rows));
     }
   }
 

@@ -88,12 +88,14 @@ final class Resources {
   /**
    * Shows the rows of each expert that has any.
    *
+   * @param expertStart address of where each expert's slots begin
    * @param address of rows
    * @param byRow whether those are rows of the chunk rather than slots
    */
   void observeExperts(
       Pass pass,
       IntFunction<ActivationSite> site,
+      long expertStart,
       long address,
       boolean byRow,
       int used,
@@ -108,7 +110,7 @@ final class Resources {
     int[] slotRow = new int[slots];
     float[] slotWeight = new float[slots];
     float[] rows = new float[(byRow ? pass.rows : slots) * width];
-    gpu().download(start, scratch.expertStart());
+    gpu().download(start, expertStart);
     gpu().download(slotRow, scratch.slotRow());
     gpu().download(slotWeight, scratch.slotWeight());
     gpu().download(rows, address);

@@ -1,5 +1,6 @@
 package org.espalier.backend.cuda.weights;
 
+import java.util.Set;
 import org.espalier.api.backend.Binding;
 import org.espalier.backend.cuda.kernel.Bank;
 import org.espalier.backend.cuda.kernel.Turn;
@@ -13,6 +14,7 @@ import org.espalier.backend.cuda.kernel.Turn;
  * @param output rotation after them
  * @param pairs whether rows enter as halves
  * @param codebook where its codebook is, for trellis codes
+ * @param onHost experts whose matrices are read in memory of the host
  * @param binding for people
  */
 public record LoadedLinear(
@@ -22,7 +24,12 @@ public record LoadedLinear(
     Turn output,
     boolean pairs,
     Codebook codebook,
+    Set<Integer> onHost,
     Binding binding) {
+  public LoadedLinear {
+    onHost = Set.copyOf(onHost);
+  }
+
   /**
    * A codebook in two forms.
    *

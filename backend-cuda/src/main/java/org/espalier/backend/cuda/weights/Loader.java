@@ -8,6 +8,9 @@ import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
@@ -97,7 +100,15 @@ public final class Loader {
         output,
         choice.pairs(),
         choice.storage().isQtip() ? codebook(linear.parts().get("codebook")) : Codebook.NONE,
+        onHost(linear),
         choice.binding(linear));
+  }
+
+  private Set<Integer> onHost(EncodedLinear linear) {
+    return IntStream.range(0, linear.shape().experts())
+        .filter(expert -> !isOnDevice(linear, expert))
+        .boxed()
+        .collect(Collectors.toSet());
   }
 
   private Turn turn(Rotation rotation, int width) {
