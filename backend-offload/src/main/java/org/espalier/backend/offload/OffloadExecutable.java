@@ -38,6 +38,7 @@ final class OffloadExecutable implements Executable {
   private final ReentrantLock lock = new ReentrantLock(true);
   private final Set<OffloadSession> sessions = new HashSet<>();
   private long positions;
+  private long passNanos;
   private Runnable last = () -> {};
   private boolean closed;
 
@@ -162,6 +163,7 @@ final class OffloadExecutable implements Executable {
       requireOpen();
       List<OffloadSession> owners = owners(steps);
       int[] before = owners.stream().mapToInt(OffloadSession::position).toArray();
+      long start = System.nanoTime();
       boolean done = false;
       try {
         requireUnchangedFiles();
@@ -171,6 +173,7 @@ final class OffloadExecutable implements Executable {
         done = true;
         return rows;
       } finally {
+        passNanos += System.nanoTime() - start;
         if (!done) {
           for (int i = 0; i < before.length; i++) {
             owners.get(i).goBack(before[i]);
@@ -247,6 +250,8 @@ final class OffloadExecutable implements Executable {
             tally.moved(),
             tally.wasted(),
             tally.waitedNanos(),
+            tally.readingNanos(),
+            passNanos,
             lending.isEmpty() ? "nowhere" : direct ? "disk (direct reads)" : "disk (page cache)",
             homes()));
   }
