@@ -132,6 +132,7 @@ KERNEL BOUNDS(256, 2) attend_block(AttendParameters p) {
       float exponential = score == -INFINITY ? 0 : expf(score - maximum);
       scores[r * KEY_BLOCK + lane] = exponential;
       float sum = warp_sum(exponential);
+      warp_barrier(); // all lanes have read the maximum that one now replaces
       if (lane == 0) {
         shrink[r] = before == -INFINITY ? 0 : expf(before - maximum);
         sums[r] = sums[r] * shrink[r] + sum;

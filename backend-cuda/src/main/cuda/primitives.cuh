@@ -88,6 +88,16 @@ DEVICE float warp_max(float value) {
   return value;
 }
 
+// The sum of the values up to and with this lane's.
+DEVICE int warp_sum_so_far(int value) {
+  int lane = threadIdx.x % 32;
+  for (int distance = 1; distance < 32; distance <<= 1) {
+    int other = (int)shuffle((u32)value, (lane - distance) & 31);
+    if (lane >= distance) value += other;
+  }
+  return value;
+}
+
 // The sum over the block, the same in every thread, always added in one order.
 DEVICE float block_sum(float value) {
   SHARED float sums[32];

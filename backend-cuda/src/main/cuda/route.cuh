@@ -20,12 +20,14 @@ DEVICE void choose(const RouteParameters& p, int row) {
   sum = warp_sum(sum);
   float chosen_sum = 0;
   for (int k = 0; k < p.used; k++) {
-    // A taken expert is marked by -1. Not a number compares false, so it is taken last.
+    // A taken expert is marked by -1. What is not a number is taken last, but no expert twice.
     float best_value = -2;
     int best = p.experts;
     for (int e = lane; e < p.experts; e += 32) {
-      if (scores[e] > best_value) {
-        best_value = scores[e];
+      float value = scores[e];
+      if (value != value) value = -0.5f;
+      if (value > best_value) {
+        best_value = value;
         best = e;
       }
     }
@@ -37,7 +39,6 @@ DEVICE void choose(const RouteParameters& p, int row) {
         best = other;
       }
     }
-    if (best >= p.experts || best_value < 0) best = k; // scores that are no numbers
     float weight = best_value / sum;
     chosen_sum += weight;
     if (lane == best % 32) scores[best] = -1;
@@ -67,6 +68,33 @@ DEVICE int for_each_choice(const RouteParameters& p, int expert, Place place) {
   return count;
 }
 
+// A warp's work: where each expert's slots begin, from their numbers; and the items.
+DEVICE void list_items(const RouteParameters& p) {
+  int lane = threadIdx.x % 32;
+  int slots = 0;
+  int items = 0;
+  for (int base = 0; base < p.experts; base += 32) {
+    int e = base + lane;
+    int count = e < p.experts ? p.expert_start[e + 1] : 0;
+    int own = (count + p.item_rows - 1) / p.item_rows;
+    int slots_with = warp_sum_so_far(count);
+    int items_with = warp_sum_so_far(own);
+    int first = slots + slots_with - count;
+    if (e < p.experts) p.expert_start[e + 1] = first + count;
+    for (int i = 0; i < own; i++) {
+      int done = i * p.item_rows;
+      int rows = count - done < p.item_rows ? count - done : p.item_rows;
+      p.items[items + items_with - own + i] = Item{e, first + done, rows, 0};
+    }
+    slots += (int)shuffle((u32)slots_with, 31);
+    items += (int)shuffle((u32)items_with, 31);
+  }
+  if (lane == 0) {
+    p.expert_start[0] = 0;
+    *p.item_count = items;
+  }
+}
+
 KERNEL BOUNDS(1024, 1) route(RouteParameters p) {
   int warp = threadIdx.x / 32;
   int warps = blockDim.x / 32;
@@ -78,20 +106,7 @@ KERNEL BOUNDS(1024, 1) route(RouteParameters p) {
     if (lane == 0) p.expert_start[e + 1] = count;
   }
   block_barrier();
-  if (threadIdx.x == 0) {
-    int items = 0;
-    p.expert_start[0] = 0;
-    for (int e = 0; e < p.experts; e++) {
-      int first = p.expert_start[e];
-      int count = p.expert_start[e + 1];
-      p.expert_start[e + 1] = first + count;
-      for (int done = 0; done < count; done += p.item_rows) {
-        int rows = count - done < p.item_rows ? count - done : p.item_rows;
-        p.items[items++] = Item{e, first + done, rows, 0};
-      }
-    }
-    *p.item_count = items;
-  }
+  if (warp == 0) list_items(p);
   block_barrier();
   for (int e = warp; e < p.experts; e += warps) {
     int start = p.expert_start[e];

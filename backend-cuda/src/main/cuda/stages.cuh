@@ -53,21 +53,25 @@ DEVICE void store_element(char* cache, int type, long long index, float value) {
 }
 
 // Turns a head's leading elements: i with i + rope / 2. Angles in double, as float would lose the
-// fraction of a turn at large positions.
+// fraction of a turn at large positions; heads share them, for doubles are slow on small GPUs.
 DEVICE void turn(float* row, int width, const ProjectParameters& p, int position) {
   int pairs = p.rope / 2;
-  for (int i = threadIdx.x; i < width / p.head * pairs; i += blockDim.x) {
+  int heads = width / p.head;
+  int teams = pairs > 0 && pairs < (int)blockDim.x ? blockDim.x / pairs : 1; // share the heads
+  for (int i = threadIdx.x; i < teams * pairs; i += blockDim.x) {
     int pair = i % pairs;
-    int first = i / pairs * p.head + pair;
     double angle = position * p.frequencies[pair];
     const double whole = 6.283185307179586476925;
     float rest = (float)(angle - rint(angle / whole) * whole);
     float cosine = cosf(rest);
     float sine = sinf(rest);
-    float a = row[at(first)];
-    float b = row[at(first + pairs)];
-    row[at(first)] = a * cosine - b * sine;
-    row[at(first + pairs)] = a * sine + b * cosine;
+    for (int head = i / pairs; head < heads; head += teams) {
+      int first = head * p.head + pair;
+      float a = row[at(first)];
+      float b = row[at(first + pairs)];
+      row[at(first)] = a * cosine - b * sine;
+      row[at(first + pairs)] = a * sine + b * cosine;
+    }
   }
 }
 

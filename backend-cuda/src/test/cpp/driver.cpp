@@ -270,6 +270,13 @@ int cuMemcpyDtoHAsync_v2(void* to, const char* from, size_t bytes, Stream* strea
   if (stream->captures) return CAPTURE_UNSUPPORTED;
   return cuMemcpyDtoH_v2(to, from, bytes);
 }
+int cuMemcpyDtoDAsync_v2(char* to, const char* from, size_t bytes, Stream* stream) {
+  NEEDS_CONTEXT;
+  if (stream->captures) return CAPTURE_UNSUPPORTED;
+  if (!within(to, bytes) || !within(from, bytes)) return INVALID_VALUE;
+  memcpy(to, from, bytes);
+  return OK;
+}
 int cuMemsetD8Async(char* to, unsigned char value, size_t bytes, Stream* stream) {
   NEEDS_CONTEXT;
   if (stream->captures) return CAPTURE_UNSUPPORTED;

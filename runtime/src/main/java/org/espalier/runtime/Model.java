@@ -3,8 +3,10 @@ package org.espalier.runtime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
@@ -168,6 +170,11 @@ public final class Model implements AutoCloseable {
   /** The machine that runs it, in words: {@code "AVX-512, 4 threads"}. */
   public String device() {
     return compiled.device();
+  }
+
+  /** What it computes on, unless that is the host's own processors alone. */
+  public Optional<Accelerator> accelerator() {
+    return compiled.accelerator();
   }
 
   /** Backends of higher preference that declined, each as {@code "name: reason"}. */

@@ -1,5 +1,6 @@
 package org.espalier.api.backend;
 
+import java.util.Optional;
 import org.espalier.api.Offer;
 import org.espalier.api.model.ModelPlan;
 
@@ -11,6 +12,11 @@ public interface Backend extends AutoCloseable {
 
   /** The machine in words, for people: {@code "AVX-512, 4 threads"}. */
   String device();
+
+  /** What it computes on, unless that is the host's own processors alone. */
+  default Optional<Accelerator> accelerator() {
+    return Optional.empty();
+  }
 
   /**
    * Whether it honours {@link CompileOptions#experts()}: a backend that does not know of lent

@@ -2,9 +2,11 @@ package org.espalier.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
@@ -62,6 +64,32 @@ final class CudaBackend implements Backend {
             info.multiprocessors(),
             info.totalBytes() >> 20,
             freeAtStart >> 20);
+  }
+
+  @Override
+  public Optional<Accelerator> accelerator() {
+    return Optional.of(new Device());
+  }
+
+  private final class Device implements Accelerator {
+    @Override
+    public String name() {
+      return gpu.info().name();
+    }
+
+    @Override
+    public double memoryBandwidth() {
+      lock.lock();
+      try {
+        if (closed) {
+          return 0;
+        }
+        gpu.enter();
+        return gpu.memoryBandwidth();
+      } finally {
+        lock.unlock();
+      }
+    }
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.CompileOptions;
@@ -75,6 +76,11 @@ final class OffloadBackend implements Backend {
             "%s (%s), experts of %s on %s (%s)"
                 .formatted(d.id(), d.device(), cpuLayers(), host.id(), host.device()))
         .orElseGet(() -> "%s (%s), experts from disk".formatted(host.id(), host.device()));
+  }
+
+  @Override
+  public Optional<Accelerator> accelerator() {
+    return device.flatMap(Backend::accelerator);
   }
 
   private String cpuLayers() {

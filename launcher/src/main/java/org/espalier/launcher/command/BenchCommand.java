@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.tensor.ElementType;
@@ -159,9 +160,11 @@ final class BenchCommand implements Callable<Integer> {
     if (count < 1) {
       throw new InvalidRequest("-t: at least one thread is needed");
     }
-    double bandwidth = MemoryBandwidth.measure(count);
+    double hostBandwidth = MemoryBandwidth.measure(count);
     List<BenchReport> reports = new ArrayList<>();
     try (Model opened = opening.model(model, backend, count, context(tests), this::noteOnce)) {
+      double bandwidth =
+          opened.accelerator().map(Accelerator::memoryBandwidth).orElse(hostBandwidth);
       SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
         if (!interruption.requested()) {

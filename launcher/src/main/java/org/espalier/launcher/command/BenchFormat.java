@@ -114,7 +114,8 @@ enum BenchFormat {
   private static Map<String, Object> fields(BenchReport report) {
     SpeedResult result = report.result();
     Map<String, Object> fields = new LinkedHashMap<>();
-    fields.put("cpu_info", report.device());
+    fields.put("cpu_info", report.processor());
+    fields.put("gpu_info", report.accelerator());
     fields.put("backends", report.backend());
     fields.put("model_filename", report.file());
     fields.put("model_type", report.model());

@@ -3,9 +3,11 @@ package org.espalier.launcher.command;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
+import org.espalier.launcher.option.ProcessorName;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.benchmark.SpeedResult;
 
@@ -18,11 +20,14 @@ import org.espalier.runtime.benchmark.SpeedResult;
  * @param parameters of the model
  * @param backend that ran it
  * @param device in words
+ * @param processor the host's, by name
+ * @param accelerator by name, or empty where the processor alone computes
  * @param threads workers
  * @param batch most positions per pass
  * @param result timings
  * @param bytesPerToken that generating one token must read
- * @param bandwidth bytes per second that the machine reads with as many threads
+ * @param bandwidth bytes per second that the memory of the device gives, or that of the machine to
+ *     as many threads; 0 where it could not be measured
  * @param time when it was measured
  * @param traffic of experts that were moved about meanwhile, warm-up included
  */
@@ -33,6 +38,8 @@ record BenchReport(
     long parameters,
     String backend,
     String device,
+    String processor,
+    String accelerator,
     int threads,
     int batch,
     SpeedResult result,
@@ -55,6 +62,8 @@ record BenchReport(
         model.plan().linears().stream().mapToLong(linear -> linear.shape().weights()).sum(),
         model.backend().value(),
         model.device(),
+        ProcessorName.read(),
+        model.accelerator().map(Accelerator::name).orElse(""),
         threads,
         model.batch(),
         result,
@@ -78,8 +87,10 @@ record BenchReport(
     return model.plan().architecture() + " " + codec;
   }
 
-  /** What part of the machine's bandwidth generation used; 0 for prompts, which reuse weights. */
+  /** What part of the bandwidth generation used; 0 for prompts, which reuse weights. */
   double bandwidthShare() {
-    return result.test().promptTokens() > 0 ? 0 : result.meanRate() * bytesPerToken / bandwidth;
+    return result.test().promptTokens() > 0 || bandwidth == 0
+        ? 0
+        : result.meanRate() * bytesPerToken / bandwidth;
   }
 }

@@ -17,6 +17,7 @@ class BenchFormatTest {
   private static final Set<String> FIELDS_OF_LLAMA_BENCH =
       Set.of(
           "cpu_info",
+          "gpu_info",
           "backends",
           "model_filename",
           "model_type",
@@ -37,6 +38,11 @@ class BenchFormatTest {
           "samples_ts");
 
   private static BenchReport report(SpeedTest test, int threads, Long... nanos) {
+    return report("", test, threads, 35e9, nanos);
+  }
+
+  private static BenchReport report(
+      String gpu, SpeedTest test, int threads, double bandwidth, Long... nanos) {
     return new BenchReport(
         "olmoe QTIP",
         "/a \"quoted\", folder/m.gguf",
@@ -44,11 +50,13 @@ class BenchFormatTest {
         6_918_930_432L,
         "cpu",
         "amd64, 512-bit vectors",
+        "A Processor",
+        gpu,
         threads,
         512,
         new SpeedResult(test, List.of(nanos)),
         700_000_000,
-        35e9,
+        bandwidth,
         Instant.parse("2026-01-02T03:04:05Z"),
         Optional.empty());
   }
@@ -84,6 +92,8 @@ class BenchFormatTest {
     assertEquals(2, entries.size());
     Map<String, Object> generation = entries.get(1);
     assertTrue(generation.keySet().containsAll(FIELDS_OF_LLAMA_BENCH), generation.toString());
+    assertEquals("A Processor", generation.get("cpu_info"));
+    assertEquals("", generation.get("gpu_info"));
     assertEquals("/a \"quoted\", folder/m.gguf", generation.get("model_filename"));
     assertEquals(0, generation.get("n_prompt"));
     assertEquals(100, generation.get("n_gen"));
@@ -99,6 +109,26 @@ class BenchFormatTest {
     assertEquals(0.45, (double) generation.get("memory_bandwidth_share"), 1e-9);
   }
 
+  @Test
+  void gpusHaveAFieldOfTheirOwn() throws Exception {
+    List<BenchReport> reports =
+        List.of(report("A GPU", new SpeedTest(0, 100, 0), 2, 4e12, 1_000_000_000L));
+    Map<String, Object> fields =
+        JSON.std.mapFrom(
+            BenchFormat.JSON.render(reports).replaceFirst("(?s)^\\[(.*)\\]\\s*$", "$1"));
+    assertEquals("A GPU", fields.get("gpu_info"));
+    assertEquals("A Processor", fields.get("cpu_info"));
+    assertEquals(100 * 0.7e9 / 4e12, (double) fields.get("memory_bandwidth_share"), 1e-9);
+  }
+
+  @Test
+  void noShareOfWhatCouldNotBeMeasured() {
+    List<BenchReport> reports =
+        List.of(report("A GPU", new SpeedTest(0, 100, 0), 2, 0, 1_000_000_000L));
+    assertTrue(BenchFormat.MD.render(reports).lines().noneMatch(line -> line.contains("GB/s")));
+    assertTrue(BenchFormat.JSON.render(reports).contains("\"memory_bandwidth_share\" : 0.0"));
+  }
+
   @SuppressWarnings("unchecked") // keys of a JSON object are strings
   private static Map<String, Object> entry(Object object) {
     return (Map<String, Object>) object;
@@ -108,7 +138,7 @@ class BenchFormatTest {
   void csvHasOneQuotedLinePerTest() {
     List<String> lines = BenchFormat.CSV.render(REPORTS).lines().toList();
     assertEquals(3, lines.size());
-    assertTrue(lines.get(0).startsWith("cpu_info,backends,model_filename,"), lines.get(0));
+    assertTrue(lines.get(0).startsWith("cpu_info,gpu_info,backends,model_filename,"), lines.get(0));
     assertTrue(lines.get(0).contains(",n_prompt,n_gen,n_depth,"), lines.get(0));
     assertTrue(lines.get(1).contains("\"/a \"\"quoted\"\", folder/m.gguf\""), lines.get(1));
     assertTrue(lines.get(2).contains("\"0\",\"100\",\"2048\""), lines.get(2));

@@ -1,6 +1,7 @@
 package org.espalier.launcher.packaged;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -108,7 +109,10 @@ class CudaTest {
       assertEquals("cuda", fields.get("backends"));
       String device = (String) fields.get("device");
       assertTrue(device.startsWith("Emulated GPU (GPU 0, compute capability 9.0"), device);
+      assertEquals("Emulated GPU", fields.get("gpu_info"));
+      assertFalse(((String) fields.get("cpu_info")).contains("GPU"));
       assertTrue((double) fields.get("avg_ts") > 0);
+      assertTrue((double) fields.get("memory_bandwidth") > 0);
     }
   }
 

@@ -2,8 +2,10 @@ package org.espalier.runtime.loading;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.BackendProvider;
@@ -58,6 +60,11 @@ record BackendContext(
     @Override
     public String device() {
       return backend.device();
+    }
+
+    @Override
+    public Optional<Accelerator> accelerator() {
+      return backend.accelerator();
     }
 
     @Override

@@ -104,7 +104,12 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
               .map(executable -> {
                 building.add(executable, Executable::close);
                 return new CompiledPlan(
-                    backend.id(), backend.device(), executable, declined, building.keep());
+                    backend.id(),
+                    backend.device(),
+                    backend.accelerator(),
+                    executable,
+                    declined,
+                    building.keep());
               });
         }
       };

@@ -37,6 +37,13 @@ public final class Gpu implements AutoCloseable {
   private static final int GRAPH_FLAGS = 0;
   private static final int LONGEST_COPY = 1 << 30;
 
+  // Measuring bandwidth: buffers beyond any cache, series long enough to forget the calls.
+  private static final long LONGEST_PROBE = 256 << 20;
+  private static final long SHORTEST_PROBE = 1 << 20;
+  private static final double PROBE_SECONDS = 0.005;
+  private static final int MOST_PROBES = 64;
+  private static final int PROBES = 3;
+
   private final GpuInfo info;
   private final CUdevice device;
   private final CUcontext context;
@@ -314,6 +321,54 @@ public final class Gpu implements AutoCloseable {
   /** Fills memory with zeros, in the order of the stream. */
   public void clear(long target, long bytes) {
     check(cuMemsetD8Async(DeviceAddress.of(target), (byte) 0, bytes, stream), "clearing memory");
+  }
+
+  /** Copies within device memory, in the order of the stream. */
+  private void copy(long target, long source, long bytes) {
+    check(
+        cuMemcpyDtoDAsync(DeviceAddress.of(target), DeviceAddress.of(source), bytes, stream),
+        "copying on the GPU");
+  }
+
+  /**
+   * How fast its memory reads and writes: the best of some copies that no cache holds.
+   *
+   * @return bytes per second, or 0 where too little memory is free
+   */
+  public double memoryBandwidth() {
+    long bytes = Math.min(LONGEST_PROBE, freeBytes() / 4) & -256;
+    if (bytes < SHORTEST_PROBE) {
+      return 0;
+    }
+    long source = allocate(bytes);
+    try {
+      long target = allocate(bytes);
+      try {
+        clear(source, bytes);
+        seconds(target, source, bytes, 1);
+        double once = seconds(target, source, bytes, 1);
+        int copies = (int) Math.clamp(PROBE_SECONDS / once, 1, MOST_PROBES);
+        double best = once;
+        for (int i = 0; i < PROBES; i++) {
+          best = Math.min(best, seconds(target, source, bytes, copies) / copies);
+        }
+        return 2 * bytes / best;
+      } finally {
+        free(target);
+      }
+    } finally {
+      free(source);
+    }
+  }
+
+  private double seconds(long target, long source, long bytes, int copies) {
+    await();
+    long start = System.nanoTime();
+    for (int i = 0; i < copies; i++) {
+      copy(target, source, bytes);
+    }
+    await();
+    return (System.nanoTime() - start) / 1e9;
   }
 
   /** Waits until everything that was launched or copied is done. */
