@@ -25,6 +25,7 @@ import org.espalier.api.model.Stage;
 import org.espalier.backend.offload.disk.SourceFile;
 import org.espalier.backend.offload.placement.HostBudget;
 import org.espalier.backend.offload.placement.MemorySize;
+import org.espalier.backend.offload.placement.MovingPlacement;
 import org.espalier.backend.offload.residency.Tally;
 
 /** Parts of a plan, one after another, each on its backend. */
@@ -241,18 +242,24 @@ final class OffloadExecutable implements Executable {
     Tally tally = lending.map(l -> l.model.residency().tally()).orElseGet(Tally::none);
     boolean direct =
         lending.stream().flatMap(l -> l.model.files().stream()).allMatch(SourceFile::isDirect);
+    MovingPlacement.Counts device =
+        options.placement() instanceof MovingPlacement moving
+            ? moving.counts()
+            : new MovingPlacement.Counts(0, 0, 0, 0);
     return Optional.of(
         new ExpertTraffic(
             positions,
-            tally.used(),
-            tally.found(),
+            tally.used() + device.used(),
+            tally.found() + device.found(),
             tally.ahead(),
-            tally.moved(),
+            tally.moved() + device.moved(),
             tally.wasted(),
             tally.waitedNanos(),
             tally.readingNanos(),
             passNanos,
-            lending.isEmpty() ? "nowhere" : direct ? "disk (direct reads)" : "disk (page cache)",
+            lending.isEmpty()
+                ? device.used() > 0 ? "the host's memory" : "nowhere"
+                : direct ? "disk (direct reads)" : "disk (page cache)",
             homes()));
   }
 

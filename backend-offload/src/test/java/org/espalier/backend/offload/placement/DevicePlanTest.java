@@ -42,9 +42,9 @@ class DevicePlanTest {
   void keepsWhatIsUsedMost() {
     UseCounts uses = new UseCounts();
     for (int i = 0; i < 60; i++) {
-      uses.add(1, 5);
-      uses.add(i % 3, 7);
-      uses.add(2, i % 8);
+      uses.add(1, 5, 1);
+      uses.add(i % 3, 7, 1);
+      uses.add(2, i % 8, 1);
     }
     DevicePlan plan = DevicePlan.of(layers, uses, 4 * EXPERT);
     assertTrue(plan.isNear(1, 5));
@@ -66,12 +66,12 @@ class DevicePlanTest {
   void countsFromRunToRun(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("profile");
     UseCounts counts = UseCounts.read(file);
-    counts.add(3, 63);
-    counts.add(3, 63);
-    counts.add(0, 0);
+    counts.add(3, 63, 1);
+    counts.add(3, 63, 1);
+    counts.add(0, 0, 1);
     counts.write(file);
     UseCounts again = UseCounts.read(file);
-    again.add(3, 63);
+    again.add(3, 63, 1);
     again.write(file);
     UseCounts third = UseCounts.read(file);
     assertEquals(3, third.of(3, 63));
