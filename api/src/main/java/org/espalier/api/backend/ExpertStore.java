@@ -54,6 +54,11 @@ public interface ExpertStore {
      */
     int await(int[] arrived, int[] places);
 
+    /** Bytes that were brought for this loan so far, ahead of it or since, for those who record. */
+    default long moved() {
+      return 0;
+    }
+
     @Override
     void close();
   }

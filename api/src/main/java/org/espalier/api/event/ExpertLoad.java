@@ -9,8 +9,9 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
 /**
- * The experts of one layer served one forward pass; its duration is how long they took. Emitted by
- * backends, which ask {@link #isEnabled()} of one kept for that before they make another.
+ * The experts of one layer served one forward pass; its duration is how long they took, or nothing
+ * where a device does not stop to tell. Emitted by backends, which ask {@link #isEnabled()} of one
+ * kept for that before they make another.
  */
 @Name("org.espalier.ExpertLoad")
 @Label("Expert Load")
@@ -34,7 +35,7 @@ public final class ExpertLoad extends Event {
   @Label("Rows of the Busiest Expert")
   public int busiest;
 
-  /** Bytes that had to be brought from elsewhere first; 0 where the weights are in place. */
+  /** Bytes that were read from disk, or by a GPU from the host's memory; else 0. */
   @Label("Bytes Moved")
   @DataAmount
   public long moved;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToDoubleFunction;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Accelerator;
@@ -79,13 +80,22 @@ final class CudaBackend implements Backend {
 
     @Override
     public double memoryBandwidth() {
+      return measured(Gpu::memoryBandwidth);
+    }
+
+    @Override
+    public double hostBandwidth() {
+      return measured(Gpu::hostBandwidth);
+    }
+
+    private double measured(ToDoubleFunction<Gpu> measurement) {
       lock.lock();
       try {
         if (closed) {
           return 0;
         }
         gpu.enter();
-        return gpu.memoryBandwidth();
+        return measurement.applyAsDouble(gpu);
       } finally {
         lock.unlock();
       }
@@ -146,11 +156,10 @@ final class CudaBackend implements Backend {
       if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
         return Offer.declined(reason);
       }
-      // A sequence must fit too, where the caller knows how long it will be.
-      long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
+      // A sequence must fit too: as long as the caller knows it will be, or as the model's own.
+      long cache = expectedCache(plan, options);
       Placement placement = placement(plan, options);
-      long onHost = ExpertBudget.hostBytes(plan, options.precision(), placement);
-      long weights = weights(plan, options.precision()) - onHost;
+      long weights = weightsOnDevice(plan, options, placement);
       long scratch = scratch(plan, options).bytes();
       long need = weights + scratch + cache;
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
@@ -178,14 +187,31 @@ final class CudaBackend implements Backend {
     }
   }
 
+  private static long weightsOnDevice(ModelPlan plan, CompileOptions options, Placement placement) {
+    Precision precision = options.precision();
+    return weights(plan, precision)
+        - ExpertBudget.hostBytes(plan, precision, placement)
+        + Program.copyBytes(
+            plan,
+            options,
+            linear -> StorageChoice.of(linear, precision).pairs(),
+            linear -> ExpertBudget.hostBytes(linear, precision, placement));
+  }
+
+  /** Bytes of device memory that an executable takes without its sessions. */
+  long fixedBytes(ModelPlan plan, CompileOptions options) {
+    return weightsOnDevice(plan, options, placement(plan, options))
+        + scratch(plan, options).bytes();
+  }
+
   private static long expectedCache(ModelPlan plan, CompileOptions options) {
     ElementType type =
         switch (options.precision()) {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    return cacheBytes(
-        plan, options, new SessionOptions(options.contextLength().orElseThrow(), type));
+    int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
+    return cacheBytes(plan, options, new SessionOptions(context, type));
   }
 
   private Placement placement(ModelPlan plan, CompileOptions options) {
@@ -201,7 +227,14 @@ final class CudaBackend implements Backend {
     try {
       Program program =
           new Program(
-              plan, gpu, memory, scratch(plan, options), options.observer(), loader::load, true);
+              plan,
+              gpu,
+              memory,
+              scratch(plan, options),
+              options.observer(),
+              options.placement(),
+              loader::load,
+              true);
       loader.finish();
       CudaExecutable executable = new CudaExecutable(this, plan, options, program, memory);
       executables.add(executable);

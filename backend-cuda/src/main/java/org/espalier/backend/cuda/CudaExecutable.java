@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -13,11 +14,13 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cuda.stage.Program;
 import org.espalier.backend.cuda.weights.DeviceMemory;
 
@@ -56,6 +59,15 @@ final class CudaExecutable implements Executable {
     return program.bindings();
   }
 
+  @Override
+  public Optional<ExpertTraffic> traffic() {
+    List<ExpertTraffic.Home> homes =
+        alone(() -> program.homes(backend.id().value(), "host memory for " + backend.id()));
+    return homes.stream().map(ExpertTraffic.Home::layer).distinct().count() == homes.size()
+        ? Optional.empty() // none is on the host
+        : Optional.of(new ExpertTraffic(0, 0, 0, 0, 0, 0, 0, 0, 0, "nowhere", homes));
+  }
+
   /** One thread at a time, and the GPU is its own. */
   private <T> T alone(Supplier<T> work) {
     lock.lock();
@@ -78,7 +90,12 @@ final class CudaExecutable implements Executable {
   public Session open(SessionOptions session) {
     return alone(() -> {
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
-      long need = backend.footprint(plan, options, session).total();
+      long others =
+          sessions.stream().mapToLong(o -> sessionBytes(o.contextLength(), o.cacheType())).sum();
+      long need =
+          backend.fixedBytes(plan, options)
+              + others
+              + CudaBackend.cacheBytes(plan, options, session);
       if (need > limit) {
         throw new DeviceFailure(
             "a session of %,d positions needs %,d bytes of memory in all and the limit is %,d: use a shorter context"
@@ -86,12 +103,15 @@ final class CudaExecutable implements Executable {
       }
       requireFree(session);
       program.reserve(session.contextLength());
-      long bytes =
-          Program.cacheValues(plan) * session.contextLength() * session.cacheType().bytes();
+      long bytes = sessionBytes(session.contextLength(), session.cacheType());
       CudaSession opened = new CudaSession(this, session, memory.allocate(bytes));
       sessions.add(opened);
       return opened;
     });
+  }
+
+  private long sessionBytes(int positions, ElementType type) {
+    return Program.cacheValues(plan) * positions * type.bytes();
   }
 
   private void requireFree(SessionOptions session) {
@@ -151,6 +171,7 @@ final class CudaExecutable implements Executable {
       wanted += step.wanted();
     }
     program.reserveResults(wanted);
+    program.exchange();
     int firstResult = 0;
     for (int first = 0; first < total; first += program.chunk()) {
       int end = Math.min(total, first + program.chunk());

@@ -34,6 +34,8 @@ final class MixtureOfExpertsStage implements CompiledStage {
   /** Kept to be asked whether someone records. */
   private final ExpertLoad recorded = new ExpertLoad();
 
+  private long moved;
+
   /** Spares an object for every site where nobody looks. */
   private final boolean isObserved;
 
@@ -153,6 +155,7 @@ final class MixtureOfExpertsStage implements CompiledStage {
     if (recorded.isEnabled()) {
       ExpertLoad load = new ExpertLoad();
       load.begin();
+      moved = 0;
       runExperts(rows);
       record(load, rows);
     } else {
@@ -164,6 +167,7 @@ final class MixtureOfExpertsStage implements CompiledStage {
     load.end();
     load.layer = stage.layer();
     load.rows = rows;
+    load.moved = moved;
     for (int expert = 0; expert < experts; expert++) {
       int own = memory.expertStart[expert + 1] - memory.expertStart[expert];
       load.experts += Math.min(own, 1);
@@ -214,6 +218,7 @@ final class MixtureOfExpertsStage implements CompiledStage {
         compute(count);
         count = loan.await(memory.arrived, memory.places);
       }
+      moved += loan.moved();
     }
   }
 

@@ -4,11 +4,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import java.util.function.IntFunction;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.backend.cuda.driver.Gpu;
 import org.espalier.backend.cuda.weights.DeviceMemory;
+import org.jspecify.annotations.Nullable;
 
 /** What the stages of an executable share. */
 final class Resources {
@@ -16,6 +18,7 @@ final class Resources {
   private final Scratch scratch;
   private final Entrance entrance;
   private final DeviceMemory memory;
+  private @Nullable Arrivals arrivals;
   private long partials;
 
   Resources(Launches launches, Scratch scratch, DeviceMemory memory, int width) {
@@ -44,6 +47,15 @@ final class Resources {
 
   void partials(long address) {
     partials = address;
+  }
+
+  /** Experts that come from the host's memory. */
+  Arrivals arrivals() {
+    return Objects.requireNonNull(arrivals);
+  }
+
+  void arrivals(Arrivals those) {
+    arrivals = those;
   }
 
   /** Brings floats to the device. */
@@ -88,12 +100,14 @@ final class Resources {
   /**
    * Shows the rows of each expert that has any.
    *
+   * @param expertStart address of where each expert's slots begin
    * @param address of rows
    * @param byRow whether those are rows of the chunk rather than slots
    */
   void observeExperts(
       Pass pass,
       IntFunction<ActivationSite> site,
+      long expertStart,
       long address,
       boolean byRow,
       int used,
@@ -108,7 +122,7 @@ final class Resources {
     int[] slotRow = new int[slots];
     float[] slotWeight = new float[slots];
     float[] rows = new float[(byRow ? pass.rows : slots) * width];
-    gpu().download(start, scratch.expertStart());
+    gpu().download(start, expertStart);
     gpu().download(slotRow, scratch.slotRow());
     gpu().download(slotWeight, scratch.slotWeight());
     gpu().download(rows, address);

@@ -40,6 +40,7 @@ public final class Scratch {
   private final Room routerInput;
   private final long scores;
   private final Slots slots;
+  private final long startBytes;
   private final Room gateInput;
   private final Room upInput;
   private final long gate;
@@ -94,7 +95,8 @@ public final class Scratch {
     residuals[1] = layout.take(4 * rows * width);
     normed = layout.take(4 * rows * width);
     update = layout.take(4 * rows * width);
-    slots = slots(layout, rows, used, experts);
+    startBytes = 4L * (experts + 1);
+    slots = slots(layout, rows, used, startBytes * Math.max(1, mixtures.size()));
 
     // The experts' outputs, which the next stage adds; until then gate and up have their place.
     long outputs = layout.end();
@@ -155,12 +157,12 @@ public final class Scratch {
     return new Room(layout.take(rows * rowBytes), layout.take(rows * Float.BYTES));
   }
 
-  private static Slots slots(Layout layout, int rows, int used, int experts) {
+  private static Slots slots(Layout layout, int rows, int used, long startBytes) {
     long ints = 4L * rows * used;
     return new Slots(
         layout.take(ints),
         layout.take(ints),
-        layout.take(4L * (experts + 1)),
+        layout.take(startBytes),
         layout.take(ints),
         layout.take(ints),
         layout.take(ints),
@@ -233,8 +235,14 @@ public final class Scratch {
     return base + slots.weights;
   }
 
-  long expertStart() {
-    return base + slots.expertStart;
+  /** Bytes of one mixture's. */
+  long startBytes() {
+    return startBytes;
+  }
+
+  /** One for each mixture, which outlives the pass, for those who record. */
+  long expertStart(int mixture) {
+    return base + slots.expertStart + mixture * startBytes;
   }
 
   long slotRow() {

@@ -13,6 +13,7 @@ import org.espalier.backend.cuda.kernel.Turn;
  * @param output rotation after them
  * @param pairs whether rows enter as halves
  * @param codebook where its codebook is, for trellis codes
+ * @param matrices where they are
  * @param binding for people
  */
 public record LoadedLinear(
@@ -22,7 +23,14 @@ public record LoadedLinear(
     Turn output,
     boolean pairs,
     Codebook codebook,
+    Matrices matrices,
     Binding binding) {
+  /** The same with a table of other addresses. */
+  public LoadedLinear over(long table) {
+    Bank other = new Bank(table, bank.storage(), bank.outputs(), bank.inputs());
+    return new LoadedLinear(other, isSingle, input, output, pairs, codebook, matrices, binding);
+  }
+
   /**
    * A codebook in two forms.
    *

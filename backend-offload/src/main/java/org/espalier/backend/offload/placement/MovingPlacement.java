@@ -73,7 +73,7 @@ public final class MovingPlacement implements ExpertPlacement {
     lock.lock();
     try {
       boolean[] flags = near.get(layer);
-      return flags == null || flags[expert];
+      return flags != null && flags[expert];
     } finally {
       lock.unlock();
     }

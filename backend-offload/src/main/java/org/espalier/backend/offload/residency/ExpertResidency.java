@@ -285,6 +285,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
 
     private int count;
     private int left;
+    private long moved;
 
     void begin(int newLayer, int[] newWanted, int newCount) {
       release(true);
@@ -295,6 +296,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
       inherited = new boolean[newCount];
       count = newCount;
       left = newCount;
+      moved = 0;
       for (int i = 0; i < count; i++) {
         Place place = placeOf[layer * experts + wanted[i]];
         tally.used++;
@@ -306,6 +308,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
         place.pinned = true;
         if (place.aheadBytes > 0) {
           tally.ahead++;
+          moved += place.aheadBytes;
           place.aheadBytes = 0;
           hurry(place);
         } else {
@@ -335,6 +338,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
             return;
           }
           fill(place, layer, wanted[i], true);
+          moved += lent(layer).source().bytesOnDisk();
           place.pinned = true;
           held[i] = place;
         }
@@ -357,6 +361,16 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
           tally.waitedNanos += System.nanoTime() - start;
         }
         return 0;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public long moved() {
+      lock.lock();
+      try {
+        return moved;
       } finally {
         lock.unlock();
       }
