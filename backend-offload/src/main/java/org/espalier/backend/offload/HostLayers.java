@@ -22,7 +22,7 @@ import org.espalier.backend.offload.placement.UseCounts;
 
 /** Of how many layers the host computes the experts: as many as it was told, or as few as pay. */
 final class HostLayers {
-  private static final long MEASURED_NANOS = 1_000_000_000;
+  private static final long MEASURED_NANOS = 500_000_000;
   private static final int LEAST_PASSES = 8;
 
   private final Settings settings;

@@ -27,9 +27,8 @@ public final class MovingPlacement implements ExpertPlacement {
   private static final int MOST = 2;
 
   /**
-   * By how much more likely the one that comes must be to be used at the next turn than the one
-   * that goes: an exchange then pays for itself within ten tokens. Estimates waver by about half of
-   * that.
+   * By how much more often the one that comes must be used than the one that goes: an exchange then
+   * pays for itself within ten tokens. Estimates waver by less than half of that.
    */
   private static final double MARGIN = 0.1;
 
@@ -163,7 +162,7 @@ public final class MovingPlacement implements ExpertPlacement {
   }
 
   private double of(int layer, int expert) {
-    return worth.of(layer * experts + expert);
+    return worth.inTheLongRun(layer * experts + expert);
   }
 
   /** What has happened so far. */

@@ -68,8 +68,13 @@ public final class Worth {
     return (int) Math.min(HORIZON - 1, turns[key / experts] - lastTurn[key]);
   }
 
-  /** What an expert is worth now: how likely its layer is to use it at its next turn. */
-  public double of(int key) {
+  /** How often an expert's layer uses it in the long run. */
+  public double inTheLongRun(int key) {
+    return longRun[key] * longKept[passed(key)];
+  }
+
+  /** What an expert is worth now. */
+  private double of(int key) {
     int passed = passed(key);
     return (1 - MIXTURE) * longRun[key] * longKept[passed]
         + MIXTURE * shortRun[key] * shortKept[passed];

@@ -97,5 +97,23 @@ class DevicePlanTest {
     assertTrue(wide.prefersCpu(8, 8));
     assertFalse(wide.prefersCpu(8, 7), "and nearly tie with a wide one");
     assertFalse(slowCpu.prefersCpu(8, 8));
+    assertFalse(LinkCosts.prefersCopy(1.0), "reading in place carries the same bytes");
+    assertTrue(LinkCosts.prefersCopy(1.5), "unless it reads them more than once");
+  }
+
+  /** OLMoE, 1 GiB for experts of 1.67 MB: 642 of 1,024 fit, unless some layers leave. */
+  @Test
+  void leavesLayersToTheCpuWhereThatPays() {
+    long expert = 1_671_168;
+    double fit = (1L << 30) / (double) expert;
+    LinkCosts.NearShare share = from -> Math.min(1, fit / (64 * (16 - from)));
+    LinkCosts narrow = new LinkCosts(expert, 13e9, 58e-6, 25e-6);
+    assertEquals(7.7e-3 * 0.8, narrow.token(16, 8, 0, share), 2e-4);
+    assertEquals(6, narrow.layersForCpu(16, 8, share), "as few as let the rest fit");
+    assertEquals(2.9e-3, narrow.token(16, 8, 6, share), 2e-4);
+    assertEquals(0, new LinkCosts(expert, 25e9, 58e-6, 25e-6).layersForCpu(16, 8, share));
+    assertEquals(0, new LinkCosts(expert, 13e9, 150e-6, 25e-6).layersForCpu(16, 8, share));
+    assertEquals(16, narrow.layersForCpu(16, 8, _ -> 0));
+    assertEquals(0, narrow.layersForCpu(16, 8, _ -> 1));
   }
 }
