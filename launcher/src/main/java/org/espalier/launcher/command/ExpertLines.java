@@ -27,7 +27,7 @@ final class ExpertLines {
   static String summary(ExpertTraffic traffic) {
     return String.format(
         Locale.ROOT,
-        "experts: %.1f %% of %,d needed were in memory, %.1f %% on their way;"
+        "experts: %.1f %% of %,d needed were in place, %.1f %% on their way;"
             + " %.1f MB per token from %s (%.1f MB of it in vain)%s, %.2f s waited",
         100 * traffic.hitRate(),
         traffic.used(),
