@@ -296,7 +296,9 @@ final class OffloadExecutable implements Executable {
 
   private void addPlaced(Part part, int layer, List<Integer> all, List<ExpertTraffic.Home> homes) {
     List<Integer> near =
-        all.stream().filter(expert -> options.placement().isNear(layer, expert)).toList();
+        options.placement() instanceof MovingPlacement moving && !moving.places(layer)
+            ? all // by the host, where they lie
+            : all.stream().filter(expert -> options.placement().isNear(layer, expert)).toList();
     homes.add(new ExpertTraffic.Home(layer, part.backend.value(), near));
     if (near.size() < all.size()) {
       homes.add(

@@ -78,6 +78,11 @@ public final class MovingPlacement implements ExpertPlacement {
     }
   }
 
+  /** Whether the device computes a layer's experts. */
+  public boolean places(int layer) {
+    return near.containsKey(layer);
+  }
+
   @Override
   public boolean isCopied(double reads) {
     return switch (far) {
