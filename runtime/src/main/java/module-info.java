@@ -4,6 +4,7 @@
  * providers to text: loading, inspecting, tokenizing, sampling, generating, converting, quantising,
  * synthesizing. It receives providers as arguments and finds none by itself.
  */
+@SuppressWarnings("module") // the server is compiled later
 module org.espalier.runtime {
   requires transitive org.espalier.api;
   requires static org.jspecify;
@@ -11,6 +12,8 @@ module org.espalier.runtime {
   exports org.espalier.runtime;
   exports org.espalier.runtime.benchmark;
   exports org.espalier.runtime.evaluation;
+  exports org.espalier.runtime.event to
+      org.espalier.server;
   exports org.espalier.runtime.evaluation.choice;
   exports org.espalier.runtime.evaluation.divergence;
   exports org.espalier.runtime.evaluation.routing;

@@ -178,6 +178,64 @@ class CudaTest {
     assertTrue(text.contains("  cannot be used here: " + reason + "\n"), text);
   }
 
+  /** A GPU that is there but too small is told of in one line, and the text is the CPU's. */
+  @Test
+  void aGpuThatIsTooSmallLeavesItToTheCpuWithALine() throws Exception {
+    String[] line = {"completion", "-m", DEMO, "-p", "a king", "-n", "4", "--temp", "0"};
+    Launch launch = success("memory=5242880", line);
+    assertEquals(Launch.of(line).out(), launch.out());
+    List<String> told = launch.err().lines().filter(text -> text.contains("not on cuda")).toList();
+    assertEquals(1, told.size(), launch.err());
+    assertTrue(
+        told.getFirst()
+            .matches(
+                "note: runs on cpu, not on cuda: the model needs \\d+ MiB of GPU memory .* and 5 MiB are free .*"),
+        told.getFirst());
+  }
+
+  /** With a limit too: weights of 4 bits are decoded to 16 for the GPU, and read in place here. */
+  @Test
+  void aLimitThatOnlyTheCpuKeepsChoosesIt(@TempDir Path folder) throws Exception {
+    ModelFiles files = new ModelFiles();
+    Path blocks =
+        files.writeDemo(folder.resolve("q4.gguf"), files.weights(), _ -> BlockQuantizer.Q4_0);
+    String[] line = {
+      "completion",
+      "-m",
+      blocks.toString(),
+      "-p",
+      "a",
+      "-n",
+      "2",
+      "--temp",
+      "0",
+      "-ub",
+      "8",
+      "-c",
+      "64",
+      "--memory-limit",
+      "24M"
+    };
+    Launch launch = success("", line);
+    assertTrue(
+        launch
+            .err()
+            .matches(
+                "(?s).*\\nnote: runs on cpu, not on cuda: the plan needs [\\d,]+ bytes of GPU memory .* and the limit is [\\d,]+\\n.*"),
+        launch.err());
+    line[line.length - 1] = "200M";
+    assertTrue(success("", line).err().contains("cuda: Emulated GPU"));
+    line[line.length - 1] = "1M";
+    Launch nobody = on("", line);
+    assertEquals(1, nobody.exitCode(), nobody.err());
+    assertTrue(
+        nobody
+            .sentence()
+            .matches(
+                ".*no backend can run this model \\(cuda: the plan needs .*; cpu: the plan needs .*"),
+        nobody.err());
+  }
+
   @Test
   void theLimitOfMemoryHolds() throws Exception {
     String[] line = {

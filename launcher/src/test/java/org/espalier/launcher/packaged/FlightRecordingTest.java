@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -57,12 +58,41 @@ class FlightRecordingTest {
       int rows = load.getInt("rows");
       assertTrue(load.getInt("experts") >= 4 && load.getInt("experts") <= 16);
       assertTrue(load.getInt("busiest") >= 1 && load.getInt("busiest") <= rows);
+      assertEquals(0, load.getLong("moved"));
     }
     List<RecordedEvent> choices = events.get("org.espalier.KernelChoice");
     assertEquals(2 + LAYERS * 8, choices.size());
     assertTrue(
         choices.stream().anyMatch(choice -> choice.getString("kernel").startsWith("qtip")),
         choices.toString());
+  }
+
+  @Test
+  void lentExpertsTellWhatWasReadForThem() throws Exception {
+    Path recording = folder.resolve("lent.jfr");
+    Launch launch =
+        Launch.in(
+            Map.of(
+                "JAVA_TOOL_OPTIONS", "-XX:StartFlightRecording:filename=%s".formatted(recording)),
+            "completion",
+            "-p",
+            "Once upon a time",
+            "-n",
+            "4",
+            "--temp",
+            "0",
+            "--host-memory",
+            "600M");
+    assertEquals(0, launch.exitCode(), launch.err());
+    List<RecordedEvent> loads =
+        RecordingFile.readAllEvents(recording).stream()
+            .filter(event -> event.getEventType().getName().equals("org.espalier.ExpertLoad"))
+            .toList();
+    for (RecordedEvent load : loads.subList(0, LAYERS)) {
+      assertTrue(load.getLong("moved") > 0, "nothing is in memory at first");
+    }
+    long all = loads.stream().mapToLong(load -> load.getLong("moved")).sum();
+    assertTrue(all <= Files.size(Launch.DEMO), "each expert is read once: " + all);
   }
 
   @Test

@@ -58,29 +58,9 @@ class GgmlModelTest {
     };
   }
 
-  /** The demo model with other matrices; plain ones where no quantiser is named. */
   private Path write(
       String name, Map<String, float[]> weights, Function<String, BlockQuantizer> quantizer) {
-    Path file = folder.resolve(name);
-    try (ModelArtifact demo = files.open(Launch.DEMO)) {
-      Map<String, Written> tensors = new LinkedHashMap<>();
-      for (Tensor tensor : demo.tensors().values()) {
-        float[] values = weights.get(tensor.name());
-        if (values != null) {
-          BlockQuantizer chosen = quantizer.apply(tensor.name());
-          tensors.put(
-              tensor.name(),
-              chosen == null
-                  ? new Written(PLAIN, tensor.shape(), bytes(values))
-                  : new Written(chosen.type(), tensor.shape(), chosen.quantize(values)));
-        } else if (!tensor.name().contains(".sign_")) {
-          byte[] bytes = tensor.bytes().toArray(ValueLayout.JAVA_BYTE);
-          tensors.put(tensor.name(), new Written(tensor.type(), tensor.shape(), bytes));
-        }
-      }
-      files.write(file, demo.metadata(), tensors);
-    }
-    return file;
+    return files.writeDemo(folder.resolve(name), weights, quantizer);
   }
 
   /** The same file with all blocks decoded. */

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
@@ -230,5 +231,29 @@ final class ModelFiles {
       norm += Math.pow(expected[i], 2);
     }
     return Math.sqrt(error / norm);
+  }
+
+  /** The demo model with other matrices; plain ones where no quantiser is named. */
+  Path writeDemo(
+      Path file, Map<String, float[]> weights, Function<String, BlockQuantizer> quantizer) {
+    try (ModelArtifact demo = open(Launch.DEMO)) {
+      Map<String, Written> tensors = new LinkedHashMap<>();
+      for (Tensor tensor : demo.tensors().values()) {
+        float[] values = weights.get(tensor.name());
+        if (values != null) {
+          BlockQuantizer chosen = quantizer.apply(tensor.name());
+          tensors.put(
+              tensor.name(),
+              chosen == null
+                  ? new Written(PLAIN, tensor.shape(), bytes(values))
+                  : new Written(chosen.type(), tensor.shape(), chosen.quantize(values)));
+        } else if (!tensor.name().contains(".sign_")) {
+          byte[] bytes = tensor.bytes().toArray(ValueLayout.JAVA_BYTE);
+          tensors.put(tensor.name(), new Written(tensor.type(), tensor.shape(), bytes));
+        }
+      }
+      write(file, demo.metadata(), tensors);
+    }
+    return file;
   }
 }

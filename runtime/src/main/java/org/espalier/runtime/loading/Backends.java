@@ -1,5 +1,6 @@
 package org.espalier.runtime.loading;
 
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +59,7 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         find(providers, id)
             .orElseThrow(() ->
                 new Unsupported("there is no backend '%s'; there are: %s".formatted(id, known())));
-    return tryOn(provider, plan, options, List.of(), notices)
+    return tryOn(provider, plan, options, List.of(), notices, new ArrayList<>())
         .orElseThrow(reason ->
             new Unsupported("the backend '%s' cannot run this model: %s".formatted(id, reason)));
   }
@@ -66,16 +67,19 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
   private CompiledPlan compileOnBest(
       ModelPlan plan, CompileOptions options, Consumer<String> notices) {
     Refusals refusals = new Refusals();
+    List<String> passedOver = new ArrayList<>();
     for (BackendProvider provider : byPreference()) {
       Offer<CompiledPlan> offer;
       try {
-        offer = tryOn(provider, plan, options, refusals.list(), notices);
+        offer = tryOn(provider, plan, options, refusals.list(), notices, passedOver);
       } catch (DeviceFailure e) {
         // A broken accelerator must not keep the others from running the model.
         offer = Offer.declined(String.valueOf(e.getMessage()));
       }
       switch (offer) {
         case Offer.Accepted<CompiledPlan>(CompiledPlan compiled) -> {
+          passedOver.forEach(reason ->
+              notices.accept("runs on %s, not on %s".formatted(compiled.backend(), reason)));
           return compiled;
         }
         case Offer.Declined<CompiledPlan>(String reason) -> refusals.add(provider.id(), reason);
@@ -85,12 +89,18 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         "no backend can run this model (%s)".formatted(refusals.or("none is installed")));
   }
 
+  /**
+   * Tries one.
+   *
+   * @param passedOver receives a word if it has a device, which is there, but does not do
+   */
   private Offer<CompiledPlan> tryOn(
       BackendProvider provider,
       ModelPlan plan,
       CompileOptions options,
       List<String> declined,
-      Consumer<String> notices) {
+      Consumer<String> notices,
+      List<String> passedOver) {
     try (Resources building = new Resources()) {
       BackendContext context =
           new BackendContext(providers, threads, settings, List.of(provider.id()), building);
@@ -99,18 +109,21 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
         case Offer.Accepted<Backend>(Backend backend) -> {
           building.add(backend, Backend::close);
           tellNeeds(backend, plan, options, notices);
-          yield backend
-              .compile(plan, options)
-              .map(executable -> {
-                building.add(executable, Executable::close);
-                return new CompiledPlan(
-                    backend.id(),
-                    backend.device(),
-                    backend.accelerator(),
-                    executable,
-                    declined,
-                    building.keep());
-              });
+          Offer<Executable> offer = backend.compile(plan, options);
+          if (offer instanceof Offer.Declined<Executable>(String reason)
+              && backend.accelerator().isPresent()) {
+            passedOver.add(backend.id() + ": " + reason);
+          }
+          yield offer.map(executable -> {
+            building.add(executable, Executable::close);
+            return new CompiledPlan(
+                backend.id(),
+                backend.device(),
+                backend.accelerator(),
+                executable,
+                declined,
+                building.keep());
+          });
         }
       };
     }

@@ -14,6 +14,7 @@ import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.BackendProvider;
@@ -58,6 +59,33 @@ final class BackendsTest {
     assertEquals(List.of("fast: needs 9 GB"), compiled.declined());
     assertEquals(
         List.of("open fast", "compile fast", "close fast", "open slow", "compile slow"), log);
+  }
+
+  @Test
+  void aDeviceThatIsPassedOverIsSaidOnce() {
+    fast.compiling = plan -> Offer.declined("needs 9 GB");
+    List<String> notices = new ArrayList<>();
+    Backends backends = new Backends(List.of(slow, fast), 1, Map.of());
+    CompiledPlan onHost = backends.compile(Optional.empty(), PLAN, OPTIONS, notices::add);
+    assertEquals(Optional.empty(), onHost.accelerator());
+    assertEquals(List.of(), notices, "it has no device of its own");
+    fast.accelerator = Optional.of(new Abacus());
+    backends.compile(Optional.empty(), PLAN, OPTIONS, notices::add).close();
+    assertEquals(List.of("runs on slow, not on fast: needs 9 GB"), notices);
+    slow.accelerator = fast.accelerator;
+    assertEquals(slow.accelerator, compile(slow).accelerator());
+  }
+
+  private static final class Abacus implements Accelerator {
+    @Override
+    public String name() {
+      return "an abacus";
+    }
+
+    @Override
+    public double memoryBandwidth() {
+      return 2;
+    }
   }
 
   @Test

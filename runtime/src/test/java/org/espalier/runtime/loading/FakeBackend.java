@@ -1,8 +1,10 @@
 package org.espalier.runtime.loading;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.BackendProvider;
@@ -28,6 +30,9 @@ public final class FakeBackend implements BackendProvider {
   /** What it does when it compiles, instead of compiling. */
   public Function<ModelPlan, Offer<Executable>> compiling =
       plan -> Offer.accepted(new FakeExecutable(plan));
+
+  /** What it computes on. */
+  public Optional<Accelerator> accelerator = Optional.empty();
 
   public CompileOptions compiledWith;
   public SessionOptions openedWith;
@@ -64,6 +69,11 @@ public final class FakeBackend implements BackendProvider {
   }
 
   private final class Started implements Backend {
+    @Override
+    public Optional<Accelerator> accelerator() {
+      return accelerator;
+    }
+
     @Override
     public BackendId id() {
       return id;

@@ -10,6 +10,8 @@ import org.espalier.api.backend.Activations.Tokens;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.Step;
+import org.espalier.runtime.event.PromptBatch;
+import org.espalier.runtime.event.TokenDrawn;
 import org.espalier.runtime.generation.FinishReason;
 import org.espalier.runtime.generation.GenerationOptions;
 import org.espalier.runtime.generation.TextStream;
@@ -33,6 +35,11 @@ final class Sequence {
 
   private int known;
   private int drawn;
+
+  /** What Flight Recorder is told of the step under way. */
+  private PromptBatch reading = new PromptBatch();
+
+  private TokenDrawn drawing = new TokenDrawn();
   private Optional<FinishReason> end = Optional.empty();
 
   /**
@@ -112,8 +119,38 @@ final class Sequence {
   /** Its share of a pass: so many of the pending tokens. */
   Step step(int rows) {
     int from = session.position();
+    beginEvent();
     Tokens input = new Tokens(Arrays.copyOfRange(tokens, from, from + rows));
     return new Step(session, input, wanted(rows));
+  }
+
+  private void beginEvent() {
+    if (isReading()) {
+      reading = new PromptBatch();
+      reading.begin();
+    } else {
+      drawing = new TokenDrawn();
+      drawing.begin();
+    }
+  }
+
+  private void endReading(int from, int rows) {
+    if (reading.shouldCommit()) {
+      reading.tokens = rows;
+      reading.position = from;
+      reading.commit();
+    }
+    drawing = new TokenDrawn();
+    drawing.begin();
+  }
+
+  private void endDrawing(int token, long nanos) {
+    if (drawing.shouldCommit()) {
+      drawing.token = token;
+      drawing.position = session.position();
+      drawing.sampling = nanos;
+      drawing.commit();
+    }
   }
 
   private int wanted(int rows) {
@@ -130,6 +167,9 @@ final class Sequence {
    */
   void take(int rows, Rows results, float[] logits, RoutingRecorder routing, int row) {
     int from = session.position() - rows;
+    if (from < request.prompt().length) {
+      endReading(from, rows);
+    }
     if (request.routing()) {
       tellRouting(from, rows, routing, row);
     }
@@ -174,7 +214,9 @@ final class Sequence {
   }
 
   private void draw(float[] logits) {
+    long start = System.nanoTime();
     int token = sampler.sample(logits, 0, model.drawable());
+    endDrawing(token, System.nanoTime() - start);
     sampler.accept(token);
     drawn++;
     Optional<TokenScore> score =

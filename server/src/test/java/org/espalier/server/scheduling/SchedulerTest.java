@@ -8,15 +8,20 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.runtime.generation.FinishReason;
@@ -27,6 +32,7 @@ import org.espalier.server.model.FakeModel;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -114,6 +120,40 @@ class SchedulerTest {
     return events.stream()
         .filter(event -> event instanceof Event.Drawn drawn && drawn.choice() == choice)
         .map(event -> ((Event.Drawn) event).token())
+        .toList();
+  }
+
+  @Test
+  void flightRecorderIsToldOfPromptsAndTokens(@TempDir Path folder) throws Exception {
+    int[] prompt = prompt(50, 3);
+    Path file = folder.resolve("events.jfr");
+    List<Event> events;
+    try (Recording recording = new Recording()) {
+      recording.enable("org.espalier.PromptBatch").withoutThreshold();
+      recording.enable("org.espalier.Token").withoutThreshold();
+      recording.start();
+      events = events(start(2, 4, 4 * CONTEXT).submit(List.of(request(prompt, 5))), 1);
+      recording.stop();
+      recording.dump(file);
+    }
+    List<RecordedEvent> recorded = RecordingFile.readAllEvents(file);
+    List<RecordedEvent> batches = named(recorded, "org.espalier.PromptBatch");
+    assertEquals(50, batches.stream().mapToInt(batch -> batch.getInt("tokens")).sum());
+    assertEquals(0, batches.getFirst().getInt("position"));
+    List<RecordedEvent> tokens = named(recorded, "org.espalier.Token");
+    assertEquals(drawn(events, 0), tokens.stream().map(token -> token.getInt("token")).toList());
+    assertEquals(
+        List.of(50, 51, 52, 53, 54),
+        tokens.stream().map(token -> token.getInt("position")).toList());
+    for (RecordedEvent token : tokens) {
+      assertTrue(token.getDuration().compareTo(token.getDuration("sampling")) >= 0);
+    }
+  }
+
+  private static List<RecordedEvent> named(List<RecordedEvent> events, String name) {
+    return events.stream()
+        .filter(event -> event.getEventType().getName().equals(name))
+        .sorted(Comparator.comparing(RecordedEvent::getStartTime))
         .toList();
   }
 
