@@ -44,8 +44,9 @@ public final class Espalier {
     ModuleLayer layer = Espalier.class.getModule().getLayer();
     if (layer == null) {
       throw new InvalidRequest(
-          "Espalier is on the class path, where its formats and backends cannot be found: start"
-              + " java with the jars on the module path (-p)");
+          "Espalier is on the class path, where its formats and backends cannot be found: put its"
+              + " jars on the module path and leave the program where it is, as in java -p JARS"
+              + " --add-modules org.espalier.launcher -cp PROGRAM MAIN");
     }
     return open(file, options, layer);
   }

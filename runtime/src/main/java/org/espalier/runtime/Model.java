@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Accelerator;
@@ -99,7 +100,8 @@ public final class Model implements AutoCloseable {
                       batch,
                       options.memoryLimit(),
                       options.observer(),
-                      options.contextLength(),
+                      OptionalInt.of(
+                          options.contextLength().orElse(Math.max(1, plan.contextLength()))),
                       artifact::find,
                       ExpertStore.NONE,
                       ExpertPlacement.UNDECIDED),

@@ -156,8 +156,8 @@ final class CudaBackend implements Backend {
       if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
         return Offer.declined(reason);
       }
-      // A sequence must fit too: as long as the caller knows it will be, or as the model's own.
-      long cache = expectedCache(plan, options);
+      // A sequence must fit too, where the caller knows how long it will be.
+      long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
       Placement placement = placement(plan, options);
       long weights = weightsOnDevice(plan, options, placement);
       long scratch = scratch(plan, options).bytes();
@@ -210,7 +210,7 @@ final class CudaBackend implements Backend {
           case EXACT -> ElementType.F32;
           case FAST -> ElementType.F16;
         };
-    int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
+    int context = options.contextLength().orElseThrow();
     return cacheBytes(plan, options, new SessionOptions(context, type));
   }
 

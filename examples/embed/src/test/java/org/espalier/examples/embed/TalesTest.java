@@ -8,8 +8,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,25 +22,34 @@ import org.junit.jupiter.api.io.TempDir;
 class TalesTest {
   @TempDir private Path folder;
 
+  private static final Path MODULES = Path.of(System.getProperty("espalier.modules"));
+  private static final String MODEL =
+      Path.of(System.getProperty("espalier.models"), "tiny-tales-qtip.gguf").toString();
+
   private List<String> run(String model) throws IOException, InterruptedException {
+    return run(
+        0,
+        "--enable-native-access=org.espalier.backend.cuda,jcuda",
+        "-p",
+        MODULES.toString(),
+        "-m",
+        "org.espalier.examples.embed/org.espalier.examples.embed.Tales",
+        model);
+  }
+
+  private List<String> run(int status, String... arguments)
+      throws IOException, InterruptedException {
     Path out = folder.resolve("out");
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of(arguments));
     Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=org.espalier.backend.cuda,jcuda",
-                "-p",
-                System.getProperty("espalier.modules"),
-                "-m",
-                "org.espalier.examples.embed/org.espalier.examples.embed.Tales",
-                model)
-            .redirectErrorStream(true)
-            .redirectOutput(out.toFile())
-            .start();
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(out.toFile()).start();
     if (!process.waitFor(2, TimeUnit.MINUTES)) {
       process.destroyForcibly();
       throw new AssertionError("still running: " + Files.readString(out));
     }
-    assertEquals(0, process.exitValue(), Files.readString(out));
+    assertEquals(status, process.exitValue(), Files.readString(out));
     return Files.readAllLines(out, StandardCharsets.UTF_8).stream()
         .filter(line -> !line.startsWith("WARNING: Using incubator modules"))
         .toList();
@@ -47,6 +58,46 @@ class TalesTest {
   @Test
   void isAModule() {
     assertTrue(Tales.class.getModule().isNamed());
+  }
+
+  private static Path program() throws IOException {
+    try (Stream<Path> jars = Files.list(MODULES)) {
+      return jars.filter(jar -> jar.getFileName().toString().startsWith("espalier-example-embed"))
+          .findFirst()
+          .orElseThrow();
+    }
+  }
+
+  /** A program that is no module runs too, with Espalier on the module path. */
+  @Test
+  void aProgramOnTheClassPathTellsThemToo() throws Exception {
+    List<String> lines =
+        run(
+            0,
+            "--enable-native-access=org.espalier.backend.cuda,jcuda",
+            "-p",
+            MODULES.toString(),
+            "--add-modules",
+            "org.espalier.launcher",
+            "-cp",
+            program().toString(),
+            "org.espalier.examples.embed.Tales",
+            MODEL);
+    assertEquals("context of 1024 tokens", lines.getFirst());
+  }
+
+  @Test
+  void allOnTheClassPathIsRefusedWithWhatToDo() throws Exception {
+    String all =
+        String.join(
+            "\n",
+            run(
+                0,
+                "-cp",
+                MODULES.resolve("*").toString(),
+                "org.espalier.examples.embed.Tales",
+                MODEL));
+    assertTrue(all.contains("java -p JARS --add-modules org.espalier.launcher -cp PROGRAM"), all);
   }
 
   @Test
