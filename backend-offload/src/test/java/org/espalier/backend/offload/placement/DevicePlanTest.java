@@ -108,9 +108,9 @@ class DevicePlanTest {
     double fit = (1L << 30) / (double) expert;
     LinkCosts.NearShare share = from -> Math.min(1, fit / (64 * (16 - from)));
     LinkCosts narrow = new LinkCosts(expert, 13e9, 58e-6, 25e-6);
-    assertEquals(7.7e-3 * 0.8, narrow.token(16, 8, 0, share), 2e-4);
+    assertEquals(6.13e-3, narrow.token(16, 8, 0, share), 5e-5);
     assertEquals(6, narrow.layersForCpu(16, 8, share), "as few as let the rest fit");
-    assertEquals(2.9e-3, narrow.token(16, 8, 6, share), 2e-4);
+    assertEquals(2.93e-3, narrow.token(16, 8, 6, share), 5e-5);
     assertEquals(0, new LinkCosts(expert, 25e9, 58e-6, 25e-6).layersForCpu(16, 8, share));
     assertEquals(0, new LinkCosts(expert, 13e9, 150e-6, 25e-6).layersForCpu(16, 8, share));
     assertEquals(16, narrow.layersForCpu(16, 8, _ -> 0));
