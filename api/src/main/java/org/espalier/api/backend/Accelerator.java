@@ -13,4 +13,14 @@ public interface Accelerator {
    * @return bytes per second, or 0 where too little memory is free to measure it
    */
   double memoryBandwidth();
+
+  /**
+   * How fast it gets what lies in page-locked memory of the host, measured now in some
+   * milliseconds.
+   *
+   * @return bytes per second, or 0 where nobody knows
+   */
+  default double hostBandwidth() {
+    return 0;
+  }
 }

@@ -12,6 +12,8 @@ import java.util.List;
  * @param moved bytes moved, all told
  * @param wasted bytes of them that were moved ahead for a layer that did not ask for them
  * @param waitedNanos how long passes stood still for experts to come
+ * @param movingNanos how long anything was being moved; 0 where nobody knows
+ * @param passNanos how long passes took in all
  * @param source where they come from, for people: {@code "disk (direct reads)"}
  * @param homes where each expert is now
  */
@@ -23,6 +25,8 @@ public record ExpertTraffic(
     long moved,
     long wasted,
     long waitedNanos,
+    long movingNanos,
+    long passNanos,
     String source,
     List<Home> homes) {
   public ExpertTraffic {
@@ -44,6 +48,8 @@ public record ExpertTraffic(
         moved - earlier.moved,
         wasted - earlier.wasted,
         waitedNanos - earlier.waitedNanos,
+        movingNanos - earlier.movingNanos,
+        passNanos - earlier.passNanos,
         source,
         homes);
   }
@@ -51,6 +57,21 @@ public record ExpertTraffic(
   /** Bytes moved per position; 0 before the first pass. */
   public double movedPerPosition() {
     return positions == 0 ? 0 : (double) moved / positions;
+  }
+
+  /** Bytes per second while anything was being moved; 0 where nobody knows. */
+  public double movingSpeed() {
+    return movingNanos == 0 ? 0 : moved * 1e9 / movingNanos;
+  }
+
+  /**
+   * Speed as a share of what it could be if nothing but moving what is needed took time; 0 where
+   * nobody knows.
+   */
+  public double shareOfSpeed() {
+    return moved == 0 || passNanos == 0
+        ? 0
+        : (double) movingNanos / passNanos * (moved - wasted) / moved;
   }
 
   /**

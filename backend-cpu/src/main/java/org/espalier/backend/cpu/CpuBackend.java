@@ -135,7 +135,12 @@ final class CpuBackend implements Backend {
     try {
       Pass pass =
           new Pass(
-              plan.width(), options.maximumRows(), workers, options.observer(), options.experts());
+              plan.width(),
+              options.maximumRows(),
+              workers,
+              options.observer(),
+              options.experts(),
+              options.placement());
       CompiledStages stages =
           CompiledStages.compile(
               plan,

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToDoubleFunction;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Accelerator;
@@ -79,13 +80,22 @@ final class CudaBackend implements Backend {
 
     @Override
     public double memoryBandwidth() {
+      return measured(Gpu::memoryBandwidth);
+    }
+
+    @Override
+    public double hostBandwidth() {
+      return measured(Gpu::hostBandwidth);
+    }
+
+    private double measured(ToDoubleFunction<Gpu> measurement) {
       lock.lock();
       try {
         if (closed) {
           return 0;
         }
         gpu.enter();
-        return gpu.memoryBandwidth();
+        return measurement.applyAsDouble(gpu);
       } finally {
         lock.unlock();
       }
@@ -178,8 +188,14 @@ final class CudaBackend implements Backend {
   }
 
   private static long weightsOnDevice(ModelPlan plan, CompileOptions options, Placement placement) {
-    return weights(plan, options.precision())
-        - ExpertBudget.hostBytes(plan, options.precision(), placement);
+    Precision precision = options.precision();
+    return weights(plan, precision)
+        - ExpertBudget.hostBytes(plan, precision, placement)
+        + Program.copyBytes(
+            plan,
+            options,
+            linear -> StorageChoice.of(linear, precision).pairs(),
+            linear -> ExpertBudget.hostBytes(linear, precision, placement));
   }
 
   /** Bytes of device memory that an executable takes without its sessions. */
@@ -211,7 +227,14 @@ final class CudaBackend implements Backend {
     try {
       Program program =
           new Program(
-              plan, gpu, memory, scratch(plan, options), options.observer(), loader::load, true);
+              plan,
+              gpu,
+              memory,
+              scratch(plan, options),
+              options.observer(),
+              options.placement(),
+              loader::load,
+              true);
       loader.finish();
       CudaExecutable executable = new CudaExecutable(this, plan, options, program, memory);
       executables.add(executable);

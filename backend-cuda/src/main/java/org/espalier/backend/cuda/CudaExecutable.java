@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -13,6 +14,7 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
@@ -55,6 +57,15 @@ final class CudaExecutable implements Executable {
   @Override
   public List<Binding> bindings() {
     return program.bindings();
+  }
+
+  @Override
+  public Optional<ExpertTraffic> traffic() {
+    List<ExpertTraffic.Home> homes =
+        alone(() -> program.homes(backend.id().value(), "host memory for " + backend.id()));
+    return homes.stream().map(ExpertTraffic.Home::layer).distinct().count() == homes.size()
+        ? Optional.empty() // none is on the host
+        : Optional.of(new ExpertTraffic(0, 0, 0, 0, 0, 0, 0, 0, 0, "nowhere", homes));
   }
 
   /** One thread at a time, and the GPU is its own. */
@@ -160,6 +171,7 @@ final class CudaExecutable implements Executable {
       wanted += step.wanted();
     }
     program.reserveResults(wanted);
+    program.exchange();
     int firstResult = 0;
     for (int first = 0; first < total; first += program.chunk()) {
       int end = Math.min(total, first + program.chunk());

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.Offer;
@@ -27,9 +29,11 @@ import org.espalier.backend.offload.placement.DevicePlan;
 import org.espalier.backend.offload.placement.HostBudget;
 import org.espalier.backend.offload.placement.MachineMemory;
 import org.espalier.backend.offload.placement.MemorySize;
+import org.espalier.backend.offload.placement.MovingPlacement;
 import org.espalier.backend.offload.placement.Settings;
 import org.espalier.backend.offload.placement.Slices;
 import org.espalier.backend.offload.placement.UseCounts;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Composes a backend of the host and, where there is one, a backend of a device. It computes
@@ -46,6 +50,8 @@ final class OffloadBackend implements Backend {
   private final Backend host;
   private final Optional<Backend> device;
   private final String whyNoDevice;
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable Decided decided;
   private volatile boolean closed;
 
   private OffloadBackend(
@@ -84,7 +90,13 @@ final class OffloadBackend implements Backend {
   }
 
   private String cpuLayers() {
-    return settings.cpuLayers() == 0 ? "no layer" : "the first " + settings.cpuLayers() + " layers";
+    if (settings.cpuLayers().isEmpty()) {
+      return settings.deviceMemory().isEmpty() ? "no layer" : "as many layers as pays";
+    }
+    int count = settings.cpuLayers().getAsInt();
+    return count == 0
+        ? "no layer"
+        : count == Integer.MAX_VALUE ? "all layers" : "the first " + count + " layers";
   }
 
   @Override
@@ -93,7 +105,7 @@ final class OffloadBackend implements Backend {
     long weights = 0;
     long cache = 0;
     long scratch = 0;
-    for (Slices.Slice slice : slices(plan)) {
+    for (Slices.Slice slice : slices(plan, options.precision())) {
       Footprint part =
           backend(slice).footprint(plan.slice(slice.from(), slice.to()), inner(options), session);
       mapped += part.mapped();
@@ -104,8 +116,34 @@ final class OffloadBackend implements Backend {
     return new Footprint(mapped, weights, cache, scratch);
   }
 
-  private List<Slices.Slice> slices(ModelPlan plan) {
-    return device.isPresent() ? Slices.of(plan, settings.cpuLayers()) : Slices.onHost(plan);
+  private List<Slices.Slice> slices(ModelPlan plan, Precision precision) {
+    return device.isPresent()
+        ? Slices.of(plan, hostLayers(plan, precision).before())
+        : Slices.onHost(plan);
+  }
+
+  /** Decided once for a plan: a second measurement might decide otherwise. */
+  private HostLayers.Choice hostLayers(ModelPlan plan, Precision precision) {
+    lock.lock();
+    try {
+      if (decided == null || decided.plan != plan || decided.precision != precision) {
+        decided =
+            new Decided(
+                plan,
+                precision,
+                new HostLayers(settings, host, device.orElseThrow())
+                    .choose(plan, precision, counts()));
+      }
+      return decided.choice;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private record Decided(ModelPlan plan, Precision precision, HostLayers.Choice choice) {}
+
+  private UseCounts counts() {
+    return settings.profile().map(UseCounts::read).orElseGet(UseCounts::new);
   }
 
   private Backend backend(Slices.Slice slice) {
@@ -124,14 +162,17 @@ final class OffloadBackend implements Backend {
     if (options.experts() != ExpertStore.NONE) {
       return Offer.declined("it lends experts itself and borrows none");
     }
-    List<Slices.Slice> slices = slices(plan);
-    UseCounts counts = settings.profile().map(UseCounts::read).orElseGet(UseCounts::new);
-    CompileOptions counting =
-        settings.profile().isPresent()
-            ? options.observedBy(new CountingObserver(options.observer(), counts))
+    List<Slices.Slice> slices = slices(plan, options.precision());
+    UseCounts counts = counts();
+    List<Stage.MixtureOfExperts> onDevice = onDevice(plan, slices);
+    Optional<DevicePlan> placed =
+        device.isPresent() && settings.deviceMemory().isPresent()
+            ? Optional.of(DevicePlan.of(onDevice, counts, settings.deviceMemory().getAsLong()))
+            : Optional.empty();
+    CompileOptions placing =
+        placed.isPresent() || settings.profile().isPresent()
+            ? options.placing(new MovingPlacement(onDevice, placed, settings.far(), counts))
             : options;
-    Optional<DevicePlan> placed = placed(plan, slices, counts);
-    CompileOptions placing = placed.map(counting::placing).orElse(counting);
     List<Stage.MixtureOfExperts> lent = lent(plan, slices, options);
     Offer<Executable> offer =
         lent.isEmpty()
@@ -141,7 +182,8 @@ final class OffloadBackend implements Backend {
                 slices,
                 placing,
                 Optional.empty(),
-                placed.map(OffloadBackend::notice).stream().toList())
+                Stream.concat(placed.map(OffloadBackend::notice).stream(), reason(plan, options))
+                    .toList())
             : compileLending(plan, slices, lent, placing);
     return settings.profile().isEmpty()
         ? offer
@@ -150,11 +192,7 @@ final class OffloadBackend implements Backend {
                 .afterwards(() -> counts.write(settings.profile().get())));
   }
 
-  /** Which experts the device keeps, where the user has said how much room there is. */
-  private Optional<DevicePlan> placed(ModelPlan plan, List<Slices.Slice> slices, UseCounts counts) {
-    if (device.isEmpty() || settings.deviceMemory().isEmpty()) {
-      return Optional.empty();
-    }
+  private static List<Stage.MixtureOfExperts> onDevice(ModelPlan plan, List<Slices.Slice> slices) {
     List<Stage.MixtureOfExperts> onDevice = new ArrayList<>();
     for (Slices.Slice slice : slices) {
       for (Stage stage : plan.stages().subList(slice.from(), slice.to())) {
@@ -163,7 +201,23 @@ final class OffloadBackend implements Backend {
         }
       }
     }
-    return Optional.of(DevicePlan.of(onDevice, counts, settings.deviceMemory().getAsLong()));
+    return onDevice;
+  }
+
+  /** Why so many layers' experts are computed by the host, where nobody has said how many. */
+  private Stream<String> reason(ModelPlan plan, CompileOptions options) {
+    if (device.isEmpty()) {
+      return Stream.empty();
+    }
+    HostLayers.Choice choice = hostLayers(plan, options.precision());
+    return choice.why().isEmpty()
+        ? Stream.empty()
+        : Stream.of(
+            "the CPU computes the experts of %s (%s); --n-cpu-moe %d makes it so always"
+                .formatted(
+                    choice.before() == 0 ? "no layer" : "layers 0 to " + (choice.before() - 1),
+                    choice.why(),
+                    choice.before()));
   }
 
   private static String notice(DevicePlan plan) {

@@ -25,6 +25,7 @@ import org.espalier.api.model.Stage;
 import org.espalier.backend.offload.disk.SourceFile;
 import org.espalier.backend.offload.placement.HostBudget;
 import org.espalier.backend.offload.placement.MemorySize;
+import org.espalier.backend.offload.placement.MovingPlacement;
 import org.espalier.backend.offload.residency.Tally;
 
 /** Parts of a plan, one after another, each on its backend. */
@@ -38,6 +39,7 @@ final class OffloadExecutable implements Executable {
   private final ReentrantLock lock = new ReentrantLock(true);
   private final Set<OffloadSession> sessions = new HashSet<>();
   private long positions;
+  private long passNanos;
   private Runnable last = () -> {};
   private boolean closed;
 
@@ -162,6 +164,7 @@ final class OffloadExecutable implements Executable {
       requireOpen();
       List<OffloadSession> owners = owners(steps);
       int[] before = owners.stream().mapToInt(OffloadSession::position).toArray();
+      long start = System.nanoTime();
       boolean done = false;
       try {
         requireUnchangedFiles();
@@ -171,6 +174,7 @@ final class OffloadExecutable implements Executable {
         done = true;
         return rows;
       } finally {
+        passNanos += System.nanoTime() - start;
         if (!done) {
           for (int i = 0; i < before.length; i++) {
             owners.get(i).goBack(before[i]);
@@ -238,16 +242,24 @@ final class OffloadExecutable implements Executable {
     Tally tally = lending.map(l -> l.model.residency().tally()).orElseGet(Tally::none);
     boolean direct =
         lending.stream().flatMap(l -> l.model.files().stream()).allMatch(SourceFile::isDirect);
+    MovingPlacement.Counts device =
+        options.placement() instanceof MovingPlacement moving
+            ? moving.counts()
+            : new MovingPlacement.Counts(0, 0, 0, 0);
     return Optional.of(
         new ExpertTraffic(
             positions,
-            tally.used(),
-            tally.found(),
+            tally.used() + device.used(),
+            tally.found() + device.found(),
             tally.ahead(),
-            tally.moved(),
+            tally.moved() + device.moved(),
             tally.wasted(),
             tally.waitedNanos(),
-            lending.isEmpty() ? "nowhere" : direct ? "disk (direct reads)" : "disk (page cache)",
+            tally.readingNanos(),
+            passNanos,
+            lending.isEmpty()
+                ? device.used() > 0 ? "the host's memory" : "nowhere"
+                : direct ? "disk (direct reads)" : "disk (page cache)",
             homes()));
   }
 
@@ -284,7 +296,9 @@ final class OffloadExecutable implements Executable {
 
   private void addPlaced(Part part, int layer, List<Integer> all, List<ExpertTraffic.Home> homes) {
     List<Integer> near =
-        all.stream().filter(expert -> options.placement().isNear(layer, expert)).toList();
+        options.placement() instanceof MovingPlacement moving && !moving.places(layer)
+            ? all // by the host, where they lie
+            : all.stream().filter(expert -> options.placement().isNear(layer, expert)).toList();
     homes.add(new ExpertTraffic.Home(layer, part.backend.value(), near));
     if (near.size() < all.size()) {
       homes.add(

@@ -2,15 +2,20 @@ package org.espalier.backend.offload;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
+import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -23,6 +28,7 @@ import org.espalier.api.backend.Precision;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Stage;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.testkit.fixture.PlanBuilder;
 import org.espalier.testkit.fixture.PlanFixtures;
@@ -49,6 +55,27 @@ class DeviceTest {
     @Override
     public String device() {
       return "a device";
+    }
+
+    @Override
+    public Optional<Accelerator> accelerator() {
+      return Optional.of(
+          new Accelerator() {
+            @Override
+            public String name() {
+              return "a device";
+            }
+
+            @Override
+            public double memoryBandwidth() {
+              return 1e12;
+            }
+
+            @Override
+            public double hostBandwidth() {
+              return 1e3; // so slow that any CPU is faster
+            }
+          });
     }
 
     @Override
@@ -166,6 +193,51 @@ class DeviceTest {
       }
     }
     return near;
+  }
+
+  /** Layers whose experts the host computes, and what is said about it. */
+  private String choice(String... more) {
+    Map<String, String> settings = new HashMap<>();
+    settings.put("device-memory", String.valueOf(16 * EXPERT));
+    for (int i = 0; i < more.length; i += 2) {
+      settings.put(more[i], more[i + 1]);
+    }
+    List<Asked> asked = new ArrayList<>();
+    CompileOptions options = CompileOptions.of(Precision.EXACT, 16);
+    try (Backend reference = ReferenceBackend.create();
+        Backend backend = open(asked, settings);
+        Executable executable = backend.compile(plan, options).orElseThrow(Unsupported::new)) {
+      assertArrayEquals(
+          run(reference.compile(plan, options).orElseThrow(Unsupported::new)), run(executable));
+      long onDevice =
+          asked.stream()
+              .flatMap(each -> each.plan.stages().stream())
+              .filter(Stage.MixtureOfExperts.class::isInstance)
+              .count();
+      assertEquals(onDevice > 0, executable.traffic().orElseThrow().used() > 0);
+      List<String> notices = executable.notices();
+      return (3 - onDevice) + (notices.size() > 1 ? " " + notices.getLast() : "");
+    }
+  }
+
+  /** 16 of 24 experts fit: those of two layers, or two thirds of each. */
+  @Test
+  void leavesLayersToTheHostWhereThatCostsLess() {
+    String[] stated = {"link-speed", "1e6", "cpu-expert-time", "1e-6"};
+    String said = choice(stated);
+    assertTrue(
+        said.startsWith(
+            "1 the CPU computes the experts of layers 0 to 0 (an expert takes 1536 µs over the link, at 0.0 GB/s, and 1 µs on the CPU; "),
+        said);
+    assertTrue(said.endsWith("--n-cpu-moe 1 makes it so always"), said);
+    assertTrue(choice("link-speed", "1e12", "cpu-expert-time", "1e-6").startsWith("0 the CPU"));
+    assertTrue(choice().startsWith("1 the CPU computes"), "as measured");
+    assertEquals("0", choice("far-experts", "read"));
+    assertEquals("0", choice("far-experts", "copy"));
+    assertTrue(choice("far-experts", "cpu").startsWith("1 the CPU computes"));
+    assertEquals("2", choice("n-cpu-moe", "2"));
+    assertThrows(InvalidRequest.class, () -> choice("far-experts", "somewhere"));
+    assertThrows(InvalidRequest.class, () -> choice("link-speed", "fast"));
   }
 
   @Test

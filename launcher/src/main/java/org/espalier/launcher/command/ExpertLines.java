@@ -23,18 +23,25 @@ final class ExpertLines {
     return lines;
   }
 
-  /** One line: hit rate and bytes. */
+  /** One line: hit rate, bytes, and how much of the time the disk was at work for something. */
   static String summary(ExpertTraffic traffic) {
     return String.format(
         Locale.ROOT,
-        "experts: %.1f %% of %,d needed were in memory, %.1f %% on their way;"
-            + " %.1f MB per token from %s (%.1f MB of it in vain), %.2f s waited",
+        "experts: %.1f %% of %,d needed were in place, %.1f %% on their way;"
+            + " %.1f MB per token from %s (%.1f MB of it in vain)%s, %.2f s waited",
         100 * traffic.hitRate(),
         traffic.used(),
         traffic.used() == 0 ? 0.0 : 100.0 * traffic.ahead() / traffic.used(),
         traffic.movedPerPosition() / 1e6,
         traffic.source(),
         traffic.positions() == 0 ? 0.0 : traffic.wasted() / 1e6 / traffic.positions(),
+        traffic.movingNanos() == 0
+            ? ""
+            : String.format(
+                Locale.ROOT,
+                " at %,.0f MB/s, %.0f %% of the speed that this alone would allow",
+                traffic.movingSpeed() / 1e6,
+                100 * traffic.shareOfSpeed()),
         traffic.waitedNanos() / 1e9);
   }
 
@@ -78,6 +85,10 @@ final class ExpertLines {
     fields.put("bytes_wasted", traffic.wasted());
     fields.put("bytes_per_token", traffic.movedPerPosition());
     fields.put("waited_ns", traffic.waitedNanos());
+    fields.put("moving_ns", traffic.movingNanos());
+    fields.put("pass_ns", traffic.passNanos());
+    fields.put("bytes_per_second", traffic.movingSpeed());
+    fields.put("share_of_speed", traffic.shareOfSpeed());
     return fields;
   }
 

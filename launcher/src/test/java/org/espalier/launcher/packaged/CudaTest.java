@@ -82,6 +82,39 @@ class CudaTest {
     assertEquals(success("", line).out(), gpu.out());
   }
 
+  /** Most experts in the host's memory, some layers on the CPU: the text stays the same. */
+  @Test
+  void offloadGivesTheSameText() throws Exception {
+    String[] line = {
+      "completion",
+      "-m",
+      DEMO,
+      "-p",
+      "Once upon a time",
+      "-n",
+      "6",
+      "--temp",
+      "0",
+      "--precision",
+      "exact",
+      "--qtip-expert-offload",
+      "--device-memory",
+      "1M",
+      "--backend-option",
+      "far-experts=copy",
+      "-v"
+    };
+    Launch far = success("", line);
+    line[line.length - 2] = "far-experts=cpu";
+    Launch cpu = success("", line);
+    assertEquals(far.out(), cpu.out());
+    assertTrue(far.err().contains("note: 17 experts (1 MiB) are in the device's"), far.err());
+    assertTrue(far.err().contains("experts of layer 3 in host memory for cuda: "), far.err());
+    assertTrue(far.err().matches("(?s).* MB per token from the host's memory .*"), far.err());
+    assertTrue(cpu.err().contains("the CPU computes the experts of layers 0 to 2"), cpu.err());
+    assertTrue(cpu.err().contains("experts of layer 2 in cpu: 0-15"), cpu.err());
+  }
+
   @Test
   void benchNamesTheDevice() throws Exception {
     Launch launch =

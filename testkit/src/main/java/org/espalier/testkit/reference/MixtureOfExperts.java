@@ -44,6 +44,13 @@ final class MixtureOfExperts implements StageRunner {
       routing[row] = Routing.of(stage, router.multiply(h[row]));
       pass.showRouting(stage.layer(), row, routing[row]);
     }
+    if (pass.placement().learns()) {
+      pass.placement()
+          .used(
+              stage.layer(),
+              IntStream.range(0, stage.experts()).map(e -> rows(e, routing).length).toArray(),
+              0);
+    }
     double[][][] shares = new double[stage.experts()][][];
     if (lent) {
       borrow(x, h, routing, shares, pass);

@@ -1,6 +1,7 @@
 package org.espalier.testkit.reference;
 
 import java.util.List;
+import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.model.ActivationSite;
 
@@ -9,8 +10,9 @@ import org.espalier.api.model.ActivationSite;
  *
  * @param rows to whom each row of the pass belongs, those of one session in order of position
  * @param observer told about activations
+ * @param placement told about uses of experts
  */
-record Pass(List<Row> rows, Observer observer) {
+record Pass(List<Row> rows, Observer observer, ExpertPlacement placement) {
 
   /**
    * One row of the pass.

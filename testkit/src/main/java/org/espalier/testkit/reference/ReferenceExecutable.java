@@ -92,7 +92,7 @@ final class ReferenceExecutable implements Executable {
   public synchronized List<Rows> forward(List<Step> steps) {
     requireOpen();
     check(steps);
-    Pass pass = new Pass(rows(steps), options.observer());
+    Pass pass = new Pass(rows(steps), options.observer(), options.placement());
     double[][] x = input(steps);
     for (StageRunner runner : runners) {
       x = runner.run(x, pass);

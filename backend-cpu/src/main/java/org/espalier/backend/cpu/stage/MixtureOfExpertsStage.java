@@ -1,6 +1,7 @@
 package org.espalier.backend.cpu.stage;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Observer;
@@ -144,6 +145,13 @@ final class MixtureOfExpertsStage implements CompiledStage {
       reportRouting(rows);
     }
     sortByExpert(rows);
+    if (pass.placement.learns()) {
+      int[] start = memory.expertStart;
+      pass.placement.used(
+          stage.layer(),
+          IntStream.range(0, experts).map(e -> start[e + 1] - start[e]).toArray(),
+          0);
+    }
     if (recorded.isEnabled()) {
       ExpertLoad load = new ExpertLoad();
       load.begin();

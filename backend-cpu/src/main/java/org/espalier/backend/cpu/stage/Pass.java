@@ -1,6 +1,7 @@
 package org.espalier.backend.cpu.stage;
 
 import java.util.Arrays;
+import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.ExpertStore;
 import org.espalier.api.backend.Observer;
 import org.espalier.backend.cpu.spi.Scratch;
@@ -18,6 +19,9 @@ public final class Pass {
 
   /** Lends the weights of experts. */
   final ExpertStore experts;
+
+  /** May want to know which are used. */
+  final ExpertPlacement placement;
 
   /** The residual stream, [row × width]. */
   final float[] residual;
@@ -41,11 +45,17 @@ public final class Pass {
 
   /** Room for passes of up to {@code maximumRows} rows. */
   public Pass(
-      int width, int maximumRows, WorkerPool workers, Observer observer, ExpertStore experts) {
+      int width,
+      int maximumRows,
+      WorkerPool workers,
+      Observer observer,
+      ExpertStore experts,
+      ExpertPlacement placement) {
     this.width = width;
     this.workers = workers;
     this.observer = observer;
     this.experts = experts;
+    this.placement = placement;
     residual = new float[Math.multiplyExact(maximumRows, width)];
     tokens = new int[maximumRows];
     sequences = new SequenceState[maximumRows];

@@ -324,7 +324,7 @@ public final class Gpu implements AutoCloseable {
   }
 
   /** Copies within device memory, in the order of the stream. */
-  private void copy(long target, long source, long bytes) {
+  public void copy(long target, long source, long bytes) {
     check(
         cuMemcpyDtoDAsync(DeviceAddress.of(target), DeviceAddress.of(source), bytes, stream),
         "copying on the GPU");
@@ -358,6 +358,34 @@ public final class Gpu implements AutoCloseable {
       }
     } finally {
       free(source);
+    }
+  }
+
+  /**
+   * How fast it gets what lies in page-locked memory of the host: the best of some copies.
+   *
+   * @return bytes per second, or 0 where too little memory is free
+   */
+  public double hostBandwidth() {
+    long bytes = Math.min(LONGEST_PROBE / 8, freeBytes() / 4) & -256;
+    if (bytes < SHORTEST_PROBE) {
+      return 0;
+    }
+    long target = allocate(bytes);
+    HostBuffer source = allocateHost(bytes);
+    try {
+      double best = Double.POSITIVE_INFINITY;
+      for (int i = 0; i <= PROBES; i++) {
+        await();
+        long start = System.nanoTime();
+        upload(target, source, 0, bytes);
+        await();
+        best = Math.min(best, (System.nanoTime() - start) / 1e9);
+      }
+      return bytes / best;
+    } finally {
+      free(source);
+      free(target);
     }
   }
 

@@ -1,7 +1,7 @@
 package org.espalier.backend.cuda.stage;
 
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.stream.IntStream;
 import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.Stage;
@@ -19,9 +19,10 @@ final class MixtureStage implements GpuStage {
   private final Stage.MixtureOfExperts stage;
   private final Resources resources;
   private final LoadedLinear router;
-  private final LoadedLinear gate;
-  private final LoadedLinear up;
-  private final LoadedLinear down;
+
+  /** Gate, up and down. */
+  private final List<LoadedLinear> banks;
+
   private final long norm;
   private final int index;
 
@@ -34,14 +35,48 @@ final class MixtureStage implements GpuStage {
     this.resources = resources;
     this.index = index;
     router = linears.get(0);
-    gate = linears.get(1);
-    up = linears.get(2);
-    down = linears.get(3);
+    banks = List.copyOf(linears.subList(1, 4));
     norm = resources.floats(stage.norm().weight());
+  }
+
+  int layer() {
+    return stage.layer();
+  }
+
+  int experts() {
+    return stage.experts();
+  }
+
+  List<LoadedLinear> banks() {
+    return banks;
   }
 
   @Override
   public void launch(Pass pass) {
+    boolean copies = copies(pass.rows);
+    launch(pass, copies ? resources.arrivals().copy(banks) : banks);
+  }
+
+  /** Not those of few rows: they are recorded, and what is recorded are launches alone. */
+  private boolean copies(int rows) {
+    return rows > Pass.SPLIT_ROWS && resources.arrivals().copies(banks, reads(rows));
+  }
+
+  /** How often a pass of so many rows reads an expert in place. */
+  double reads(int rows) {
+    return reads(stage, rows, banks.stream().allMatch(LoadedLinear::pairs));
+  }
+
+  /** As above, before anything is loaded. */
+  static double reads(Stage.MixtureOfExperts stage, int rows, boolean halves) {
+    double share = (double) stage.used() / stage.experts();
+    return Arrivals.reads(rows, share, itemRows(stage, rows * stage.used(), halves));
+  }
+
+  private void launch(Pass pass, List<LoadedLinear> experts) {
+    LoadedLinear gate = experts.get(0);
+    LoadedLinear up = experts.get(1);
+    LoadedLinear down = experts.get(2);
     Scratch scratch = resources.scratch();
     Launches launches = resources.launches();
     int slots = pass.rows * stage.used();
@@ -86,7 +121,7 @@ final class MixtureStage implements GpuStage {
         List.of(
             new Launches.Product(gate, gateInput, scratch.gate()),
             new Launches.Product(up, upInput, scratch.up())));
-    Operand downInput = hidden(pass, slots);
+    Operand downInput = hidden(pass, slots, gate, up, down);
     launches.multiply(items, List.of(new Launches.Product(down, downInput, scratch.down())));
     Parameters output =
         new Parameters()
@@ -100,9 +135,16 @@ final class MixtureStage implements GpuStage {
     pass.pendingUsed = stage.used();
   }
 
-  /** Most rows that go through an expert together. */
   private int itemRows(int slots) {
-    boolean halves = gate.pairs() && up.pairs() && down.pairs();
+    return itemRows(stage, slots, banks.stream().allMatch(LoadedLinear::pairs));
+  }
+
+  /**
+   * Most rows that go through an expert together.
+   *
+   * @param halves whether all of gate, up and down take halves
+   */
+  private static int itemRows(Stage.MixtureOfExperts stage, int slots, boolean halves) {
     // On average so many rows come to an expert that decoding for 64 at a time is worth it.
     boolean many = halves && slots >= 2 * Launches.FEW * stage.experts();
     return many ? Launches.MANY : Launches.FEW;
@@ -115,26 +157,45 @@ final class MixtureStage implements GpuStage {
   void record(int rows) {
     int[] start = new int[stage.experts() + 1];
     resources.launches().gpu().download(start, resources.scratch().expertStart(index));
-    int itemRows = itemRows(rows * stage.used());
+    int[] own = new int[stage.experts()];
+    for (int expert = 0; expert < own.length; expert++) {
+      own[expert] = start[expert + 1] - start[expert];
+    }
     ExpertLoad load = new ExpertLoad();
     load.layer = stage.layer();
     load.rows = rows;
-    for (int expert = 0; expert < stage.experts(); expert++) {
-      int own = start[expert + 1] - start[expert];
-      load.experts += Math.min(own, 1);
-      load.busiest = Math.max(load.busiest, own);
-      load.moved += (own + itemRows - 1) / itemRows * bytesOnHost(expert);
+    for (int count : own) {
+      load.experts += Math.min(count, 1);
+      load.busiest = Math.max(load.busiest, count);
     }
+    load.moved = moved(rows, own);
     load.commit();
   }
 
-  /** What kernels read of an expert over the link to the host's memory. */
-  private long bytesOnHost(int expert) {
-    return Stream.of(gate, up, down)
-        .filter(linear -> linear.onHost().contains(expert))
-        .map(LoadedLinear::bank)
-        .mapToLong(bank -> bank.storage().matrixBytes(bank.outputs(), bank.inputs()))
-        .sum();
+  /**
+   * Bytes that a pass of so many rows brought over the link to the host's memory.
+   *
+   * @param own rows of each expert
+   */
+  long moved(int rows, int[] own) {
+    int itemRows = itemRows(rows * stage.used());
+    boolean copies = copies(rows);
+    long bytes = 0;
+    for (int expert = 0; expert < own.length; expert++) {
+      int times = copies ? 1 : (own[expert] + itemRows - 1) / itemRows;
+      for (LoadedLinear bank : banks) {
+        bytes += bank.matrices().isOnHost(expert) ? times * bank.matrices().bytes() : 0;
+      }
+    }
+    return bytes;
+  }
+
+  /** Experts that are in the device's own memory, or those that are not. */
+  List<Integer> experts(boolean onHost) {
+    return IntStream.range(0, stage.experts())
+        .filter(e -> banks.stream().anyMatch(bank -> bank.matrices().isOnHost(e)) == onHost)
+        .boxed()
+        .toList();
   }
 
   private Launches.Items route(Pass pass, int slots) {
@@ -165,7 +226,8 @@ final class MixtureStage implements GpuStage {
     return new Launches.Items(scratch.items(), scratch.itemCount(), most, slots, itemRows);
   }
 
-  private Operand hidden(Pass pass, int slots) {
+  private Operand hidden(
+      Pass pass, int slots, LoadedLinear gate, LoadedLinear up, LoadedLinear down) {
     Scratch scratch = resources.scratch();
     int width = gate.bank().outputs();
     Operand downInput = scratch.downInput(down.pairs(), width);

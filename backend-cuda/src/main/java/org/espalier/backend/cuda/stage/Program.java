@@ -7,7 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.CompileOptions;
+import org.espalier.api.backend.ExpertPlacement;
+import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.event.ExpertLoad;
 import org.espalier.api.linear.EncodedLinear;
@@ -34,6 +39,7 @@ public final class Program {
   private final Scratch scratch;
   private final Resources resources;
   private final Observer observer;
+  private final ExpertPlacement placement;
   private final List<GpuStage> stages = new ArrayList<>();
   private final List<MixtureStage> mixtures = new ArrayList<>();
   private final ExpertLoad recorded = new ExpertLoad();
@@ -44,12 +50,18 @@ public final class Program {
   private final float[] row;
   private final Map<String, Recording> recordings = new TreeMap<>();
   private final boolean isRecording;
+  private final HostBuffer starts;
   private HostBuffer results;
   private int resultRows;
   private boolean running;
+
+  /** Rows of the chunk whose uses of experts are still to be told, or 0. */
+  private int untold;
+
   private int splitCapacity;
 
   /**
+   * @param placement is told which experts are used, and says which change places
    * @param load brings a linear to the device
    * @param isRecording whether short passes are recorded and replayed
    */
@@ -59,6 +71,7 @@ public final class Program {
       DeviceMemory memory,
       Scratch scratch,
       Observer observer,
+      ExpertPlacement placement,
       Function<EncodedLinear, LoadedLinear> load,
       boolean isRecording) {
     this.plan = plan;
@@ -66,6 +79,7 @@ public final class Program {
     this.memory = memory;
     this.scratch = scratch;
     this.observer = observer;
+    this.placement = placement;
     this.isRecording = isRecording && observer == Observer.NONE;
     scratch.place(memory.allocate(scratch.bytes()));
     resources = new Resources(new Launches(gpu), scratch, memory, plan.width());
@@ -100,6 +114,13 @@ public final class Program {
     }
     head = foundHead;
     embedding = foundTable;
+    boolean copies =
+        scratch.rows > Pass.SPLIT_ROWS
+            && mixtures.stream().anyMatch(m -> placement.isCopied(m.reads(scratch.rows)));
+    resources.arrivals(
+        new Arrivals(
+            gpu, memory, placement, mixtures.stream().map(MixtureStage::banks).toList(), copies));
+    starts = memory.allocateHost(Math.max(1, mixtures.size()) * scratch.startBytes());
     row = new float[plan.width()];
     staging =
         memory.allocateHost(
@@ -142,6 +163,26 @@ public final class Program {
   private static int splitCapacity(int context) {
     int splits = (context + Pass.SPLIT - 1) / Pass.SPLIT;
     return splits <= 1 ? 1 : Integer.highestOneBit(splits - 1) * 2;
+  }
+
+  /**
+   * Bytes that copies of experts for a pass need, before anything is loaded.
+   *
+   * @param pairs whether a linear takes halves
+   * @param hostBytes of a linear's matrices that will be in memory of the host
+   */
+  public static long copyBytes(
+      ModelPlan plan,
+      CompileOptions options,
+      Predicate<EncodedLinear> pairs,
+      ToLongFunction<EncodedLinear> hostBytes) {
+    List<Stage.MixtureOfExperts> layers =
+        plan.stages().stream()
+            .filter(Stage.MixtureOfExperts.class::isInstance)
+            .map(Stage.MixtureOfExperts.class::cast)
+            .toList();
+    int rows = Math.min(options.maximumRows(), Scratch.CHUNK);
+    return Arrivals.bytes(layers, rows, options.placement(), pairs, hostBytes);
   }
 
   /** Which kernel runs each operator. */
@@ -221,6 +262,10 @@ public final class Program {
       downloadRows(pass, places, firstResult);
     } else {
       downloadLogits(head, pass, firstResult, isRecording && few && wanted <= headRows);
+    }
+    if (placement.learns() && !mixtures.isEmpty()) {
+      gpu.download(starts, 0, scratch.expertStart(0), mixtures.size() * scratch.startBytes());
+      untold = rows;
     }
     if (recorded.isEnabled()) {
       await();
@@ -347,7 +392,49 @@ public final class Program {
     if (running) {
       gpu.await();
       running = false;
+      resources.arrivals().settled();
+      tellUses();
     }
+  }
+
+  /** Which experts the last chunk has used. */
+  private void tellUses() {
+    for (int i = 0; i < mixtures.size() && untold > 0; i++) {
+      MixtureStage mixture = mixtures.get(i);
+      MemorySegment start = starts.memory().asSlice(i * scratch.startBytes());
+      int[] rows = new int[mixture.experts()];
+      for (int e = 0; e < rows.length; e++) {
+        rows[e] =
+            start.getAtIndex(ValueLayout.JAVA_INT, e + 1)
+                - start.getAtIndex(ValueLayout.JAVA_INT, e);
+      }
+      placement.used(mixture.layer(), rows, mixture.moved(untold, rows));
+    }
+    untold = 0;
+  }
+
+  /** Lets experts change places as the placement says; between passes. */
+  public void exchange() {
+    await();
+    for (ExpertPlacement.Exchange exchange : placement.exchanges()) {
+      for (MixtureStage mixture : mixtures) {
+        if (mixture.layer() == exchange.layer()) {
+          resources.arrivals().exchange(mixture.banks(), exchange.arriving(), exchange.leaving());
+        }
+      }
+    }
+  }
+
+  /** Where the experts of each layer are: for each its number, those near and those not. */
+  public List<ExpertTraffic.Home> homes(String near, String far) {
+    List<ExpertTraffic.Home> homes = new ArrayList<>();
+    for (MixtureStage mixture : mixtures) {
+      homes.add(new ExpertTraffic.Home(mixture.layer(), near, mixture.experts(false)));
+      if (!mixture.experts(true).isEmpty()) {
+        homes.add(new ExpertTraffic.Home(mixture.layer(), far, mixture.experts(true)));
+      }
+    }
+    return homes;
   }
 
   /** Copies a row of the results, after waiting for them. */
@@ -361,6 +448,7 @@ public final class Program {
   /** Forgets what the driver keeps for it; the memory belongs to its owner. */
   public void close() {
     await();
+    gpu.await();
     forgetRecordings();
   }
 }

@@ -4,11 +4,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 import java.util.function.IntFunction;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.backend.cuda.driver.Gpu;
 import org.espalier.backend.cuda.weights.DeviceMemory;
+import org.jspecify.annotations.Nullable;
 
 /** What the stages of an executable share. */
 final class Resources {
@@ -16,6 +18,7 @@ final class Resources {
   private final Scratch scratch;
   private final Entrance entrance;
   private final DeviceMemory memory;
+  private @Nullable Arrivals arrivals;
   private long partials;
 
   Resources(Launches launches, Scratch scratch, DeviceMemory memory, int width) {
@@ -44,6 +47,15 @@ final class Resources {
 
   void partials(long address) {
     partials = address;
+  }
+
+  /** Experts that come from the host's memory. */
+  Arrivals arrivals() {
+    return Objects.requireNonNull(arrivals);
+  }
+
+  void arrivals(Arrivals those) {
+    arrivals = those;
   }
 
   /** Brings floats to the device. */

@@ -235,6 +235,11 @@ public final class Scratch {
     return base + slots.weights;
   }
 
+  /** Bytes of one mixture's. */
+  long startBytes() {
+    return startBytes;
+  }
+
   /** One for each mixture, which outlives the pass, for those who record. */
   long expertStart(int mixture) {
     return base + slots.expertStart + mixture * startBytes;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.espalier.api.backend.ExpertPlacement;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
@@ -57,14 +58,19 @@ public final class ExpertBudget {
     long bytes = 0;
     for (Stage.MixtureOfExperts layer : mixtures(plan)) {
       for (EncodedLinear part : parts(layer)) {
-        for (int expert = 0; expert < part.shape().experts(); expert++) {
-          if (placement.home(part.id(), expert) == Placement.Home.HOST) {
-            bytes += matrixBytes(part, precision);
-          }
-        }
+        bytes += hostBytes(part, precision, placement);
       }
     }
     return bytes;
+  }
+
+  /** The same of one linear. */
+  public static long hostBytes(EncodedLinear part, Precision precision, Placement placement) {
+    long onHost =
+        IntStream.range(0, part.shape().experts())
+            .filter(expert -> placement.home(part.id(), expert) == Placement.Home.HOST)
+            .count();
+    return onHost * matrixBytes(part, precision);
   }
 
   private static long matrixBytes(EncodedLinear part, Precision precision) {

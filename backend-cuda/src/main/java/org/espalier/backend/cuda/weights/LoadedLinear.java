@@ -1,6 +1,5 @@
 package org.espalier.backend.cuda.weights;
 
-import java.util.Set;
 import org.espalier.api.backend.Binding;
 import org.espalier.backend.cuda.kernel.Bank;
 import org.espalier.backend.cuda.kernel.Turn;
@@ -14,7 +13,7 @@ import org.espalier.backend.cuda.kernel.Turn;
  * @param output rotation after them
  * @param pairs whether rows enter as halves
  * @param codebook where its codebook is, for trellis codes
- * @param onHost experts whose matrices are read in memory of the host
+ * @param matrices where they are
  * @param binding for people
  */
 public record LoadedLinear(
@@ -24,10 +23,12 @@ public record LoadedLinear(
     Turn output,
     boolean pairs,
     Codebook codebook,
-    Set<Integer> onHost,
+    Matrices matrices,
     Binding binding) {
-  public LoadedLinear {
-    onHost = Set.copyOf(onHost);
+  /** The same with a table of other addresses. */
+  public LoadedLinear over(long table) {
+    Bank other = new Bank(table, bank.storage(), bank.outputs(), bank.inputs());
+    return new LoadedLinear(other, isSingle, input, output, pairs, codebook, matrices, binding);
   }
 
   /**

@@ -5,12 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
@@ -18,12 +14,14 @@ import org.espalier.api.linear.LinearShape;
 import org.espalier.api.linear.Rotation;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cuda.driver.Gpu;
+import org.espalier.backend.cuda.driver.HostBuffer;
 import org.espalier.backend.cuda.kernel.Bank;
 import org.espalier.backend.cuda.kernel.Kernel;
 import org.espalier.backend.cuda.kernel.Parameters;
 import org.espalier.backend.cuda.kernel.Storage;
 import org.espalier.backend.cuda.kernel.Turn;
 import org.espalier.backend.cuda.weights.LoadedLinear.Codebook;
+import org.jspecify.annotations.Nullable;
 
 /** Brings linears into device memory, one after another. */
 public final class Loader {
@@ -41,8 +39,8 @@ public final class Loader {
   private long staging;
   private long stagingBytes;
 
-  /** Where the matrices of the last table are. */
-  private LongBuffer addresses = LongBuffer.allocate(0);
+  /** Those of the last table. */
+  private Matrices matrices = new Matrices(0, 0, new long[0], new HostBuffer[0]);
 
   private record KnownCodebook(MemorySegment bytes, Codebook codebook) {}
 
@@ -100,15 +98,8 @@ public final class Loader {
         output,
         choice.pairs(),
         choice.storage().isQtip() ? codebook(linear.parts().get("codebook")) : Codebook.NONE,
-        onHost(linear),
+        matrices,
         choice.binding(linear));
-  }
-
-  private Set<Integer> onHost(EncodedLinear linear) {
-    return IntStream.range(0, linear.shape().experts())
-        .filter(expert -> !isOnDevice(linear, expert))
-        .boxed()
-        .collect(Collectors.toSet());
   }
 
   private Turn turn(Rotation rotation, int width) {
@@ -133,17 +124,22 @@ public final class Loader {
     long base = onDevice == 0 ? 0 : memory.allocate(onDevice * bytes);
     ByteBuffer table =
         ByteBuffer.allocate(shape.experts() * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    long[] addresses = new long[shape.experts()];
+    @Nullable HostBuffer[] buffers = new HostBuffer[shape.experts()];
     long next = base;
     for (int expert = 0; expert < shape.experts(); expert++) {
       if (isOnDevice(linear, expert)) {
-        table.putLong(next);
+        addresses[expert] = next;
         next += bytes;
       } else {
-        table.putLong(memory.allocateHost(bytes).deviceAddress());
+        HostBuffer buffer = memory.allocateHost(bytes);
+        buffers[expert] = buffer;
+        addresses[expert] = buffer.deviceAddress();
       }
+      table.putLong(addresses[expert]);
     }
-    addresses = table.flip().asLongBuffer();
-    return memory.upload(table.array());
+    matrices = new Matrices(memory.upload(table.array()), bytes, addresses, buffers);
+    return matrices.table();
   }
 
   private boolean isOnDevice(EncodedLinear linear, int expert) {
@@ -169,7 +165,7 @@ public final class Loader {
         Parameters parameters =
             new Parameters()
                 .address(staging + i * matrix)
-                .address(addresses.get(first + i))
+                .address(matrices.address(first + i))
                 .address(differing)
                 .integer(shape.outputs() / TILE)
                 .integer(shape.inputs() / TILE)
@@ -213,10 +209,10 @@ public final class Loader {
 
   private long loadDense(EncodedLinear linear, StorageChoice choice) {
     long table = table(linear, choice);
-    LongBuffer targets = addresses;
+    Matrices targets = matrices;
     LinearShape shape = linear.shape();
     for (int expert = 0; expert < shape.experts(); expert++) {
-      long target = targets.get(expert);
+      long target = targets.address(expert);
       switch (linear.form()) {
         case LinearForm.Dense(ElementType element, List<MemorySegment> matrices) -> {
           if (Storage.of(element) == choice.storage()) {

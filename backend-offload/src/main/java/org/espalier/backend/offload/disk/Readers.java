@@ -20,6 +20,9 @@ public final class Readers implements AutoCloseable {
   private final Deque<Job> ahead = new ArrayDeque<>();
   private final List<Thread> threads = new ArrayList<>();
   private boolean closed;
+  private int active;
+  private long activeSince;
+  private long activeNanos;
 
   /** One read. It reports failures itself and throws nothing. */
   @FunctionalInterface
@@ -58,23 +61,39 @@ public final class Readers implements AutoCloseable {
 
   private void serve() {
     try (ReadBuffer buffer = new ReadBuffer()) {
-      Job job = next();
+      Job job = next(false);
       while (job != null) {
         job.run(buffer);
-        job = next();
+        job = next(true);
       }
     }
   }
 
-  private @Nullable Job next() {
+  /** How long at least one read was under way. */
+  public long activeNanos() {
     lock.lock();
     try {
+      return activeNanos + (active > 0 ? System.nanoTime() - activeSince : 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private @Nullable Job next(boolean hasEnded) {
+    lock.lock();
+    try {
+      if (hasEnded && --active == 0) {
+        activeNanos += System.nanoTime() - activeSince;
+      }
       while (true) {
         if (closed) {
           return null;
         }
         Job job = urgent.isEmpty() ? ahead.pollFirst() : urgent.pollFirst();
         if (job != null) {
+          if (active++ == 0) {
+            activeSince = System.nanoTime();
+          }
           return job;
         }
         work.awaitUninterruptibly();

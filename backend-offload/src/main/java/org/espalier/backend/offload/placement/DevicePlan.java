@@ -42,8 +42,7 @@ public record DevicePlan(Set<Key> near, long nearBytes, long farBytes, double ne
   public static DevicePlan of(List<Stage.MixtureOfExperts> layers, UseCounts uses, long room) {
     List<Candidate> candidates = new ArrayList<>();
     for (Stage.MixtureOfExperts layer : layers) {
-      long bytes =
-          (layer.gate().bytes() + layer.up().bytes() + layer.down().bytes()) / layer.experts();
+      long bytes = expertBytes(layer);
       for (int expert = 0; expert < layer.experts(); expert++) {
         candidates.add(
             new Candidate(
@@ -75,6 +74,11 @@ public record DevicePlan(Set<Key> near, long nearBytes, long farBytes, double ne
     double share =
         allUses > 0 ? (double) nearUses / allUses : (double) near.size() / candidates.size();
     return new DevicePlan(near, nearBytes, farBytes, candidates.isEmpty() ? 1 : share);
+  }
+
+  /** Bytes of one expert of a layer. */
+  public static long expertBytes(Stage.MixtureOfExperts layer) {
+    return (layer.gate().bytes() + layer.up().bytes() + layer.down().bytes()) / layer.experts();
   }
 
   @Override

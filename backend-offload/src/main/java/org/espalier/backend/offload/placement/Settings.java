@@ -3,6 +3,8 @@ package org.espalier.backend.offload.placement;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
@@ -12,7 +14,11 @@ import org.espalier.api.backend.BackendId;
  *
  * @param hostMemory bytes that the process may take; as many as the machine has where empty
  * @param deviceMemory bytes of the device that weights may take
- * @param cpuLayers layers, from the first, whose experts the host computes
+ * @param cpuLayers layers, from the first, whose experts the host computes; where empty, that is
+ *     decided by what it costs
+ * @param far what becomes of experts that the device has no memory of its own for
+ * @param linkBytesPerSecond of the link between host and device; measured where empty
+ * @param cpuSecondsPerExpert that the host takes for one row; measured where empty
  * @param device the backend that computes what the host does not, where there is one
  * @param host the backend of the host
  * @param readers threads that read
@@ -22,7 +28,10 @@ import org.espalier.api.backend.BackendId;
 public record Settings(
     OptionalLong hostMemory,
     OptionalLong deviceMemory,
-    int cpuLayers,
+    OptionalInt cpuLayers,
+    FarExperts far,
+    OptionalDouble linkBytesPerSecond,
+    OptionalDouble cpuSecondsPerExpert,
     BackendId device,
     BackendId host,
     int readers,
@@ -52,6 +61,15 @@ public record Settings(
   /** As above. */
   public static final String PROFILE = "expert-profile";
 
+  /** As above. */
+  public static final String FAR = "far-experts";
+
+  /** As above. */
+  public static final String LINK = "link-speed";
+
+  /** As above. */
+  public static final String CPU_TIME = "cpu-expert-time";
+
   private static final int MOST_READERS = 64;
 
   /** Reads them. */
@@ -59,7 +77,12 @@ public record Settings(
     return new Settings(
         memory(settings, HOST_MEMORY),
         memory(settings, DEVICE_MEMORY),
-        number(settings, CPU_LAYERS, 0, 0, Integer.MAX_VALUE),
+        settings.containsKey(CPU_LAYERS)
+            ? OptionalInt.of(number(settings, CPU_LAYERS, 0, 0, Integer.MAX_VALUE))
+            : OptionalInt.empty(),
+        far(settings.getOrDefault(FAR, "auto")),
+        positive(settings, LINK, "13e9, bytes per second"),
+        positive(settings, CPU_TIME, "58e-6, seconds"),
         backend(settings, DEVICE, "cuda"),
         backend(settings, HOST, "cpu"),
         number(settings, READERS, 6, 1, MOST_READERS),
@@ -88,6 +111,31 @@ public record Settings(
     }
     throw new InvalidRequest(
         "--%s %s is not a whole number from %d to %d".formatted(name, text, least, most));
+  }
+
+  private static FarExperts far(String text) {
+    for (FarExperts each : FarExperts.values()) {
+      if (each.name().equalsIgnoreCase(text.strip())) {
+        return each;
+      }
+    }
+    throw new InvalidRequest("%s=%s is none of auto, read, copy and cpu".formatted(FAR, text));
+  }
+
+  private static OptionalDouble positive(Map<String, String> settings, String name, String like) {
+    String text = settings.get(name);
+    if (text == null) {
+      return OptionalDouble.empty();
+    }
+    try {
+      double number = Double.parseDouble(text.strip());
+      if (number > 0 && number < 1e15) {
+        return OptionalDouble.of(number);
+      }
+    } catch (NumberFormatException _) {
+      // is refused below
+    }
+    throw new InvalidRequest("%s=%s is not a number such as %s".formatted(name, text, like));
   }
 
   private static BackendId backend(Map<String, String> settings, String name, String other) {

@@ -20,9 +20,11 @@ public final class UseCounts {
   /** None yet. */
   public UseCounts() {}
 
-  /** Counts one use. */
-  public void add(int layer, int expert) {
-    layer(layer, expert).incrementAndGet(expert);
+  /** Counts uses. */
+  public void add(int layer, int expert, long uses) {
+    if (uses > 0) {
+      layer(layer, expert).addAndGet(expert, uses);
+    }
   }
 
   /** Uses so far. */

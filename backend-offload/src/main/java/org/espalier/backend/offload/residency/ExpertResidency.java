@@ -93,7 +93,9 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
   public Tally tally() {
     lock.lock();
     try {
-      return tally.copy();
+      Tally copy = tally.copy();
+      copy.readingNanos = readers.activeNanos();
+      return copy;
     } finally {
       lock.unlock();
     }
@@ -210,9 +212,14 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     placeOf[place.key] = place;
     LayerSource source = lent(layer).source();
     for (int piece = 0; piece < source.pieces().size(); piece++) {
-      if (source.pieces().get(piece) instanceof LayerSource.Piece.OnDisk) {
-        boolean isFirst = place.pending.isEmpty();
-        place.pending.add(new Fill(this, source, place, expert, piece, isFirst));
+      if (source.pieces().get(piece) instanceof LayerSource.Piece.OnDisk disk) {
+        for (long from = 0; from < disk.bytes(); ) {
+          boolean isFirst = place.pending.isEmpty();
+          long end = disk.partEnd(expert, from);
+          place.pending.add(
+              new Fill(this, source, place, expert, piece, from, end - from, isFirst));
+          from = end;
+        }
       }
     }
     place.aheadBytes = isUrgent ? 0 : source.bytesOnDisk();

@@ -3,11 +3,13 @@ package org.espalier.backend.offload.residency;
 import org.espalier.backend.offload.disk.ReadBuffer;
 import org.espalier.backend.offload.disk.Readers;
 
-/** Brings one piece of an expert, and with the first one all pieces that are at hand. */
+/** Brings a part of a piece of an expert, and with the first one all pieces that are at hand. */
 final class Fill implements Readers.Job {
   private final ExpertResidency owner;
   private final LayerSource source;
   private final int piece;
+  private final long from;
+  private final long length;
   private final boolean withKept;
   final Place place;
   final int expert;
@@ -18,17 +20,21 @@ final class Fill implements Readers.Job {
       Place place,
       int expert,
       int piece,
+      long from,
+      long length,
       boolean withKept) {
     this.owner = owner;
     this.source = source;
     this.place = place;
     this.expert = expert;
     this.piece = piece;
+    this.from = from;
+    this.length = length;
     this.withKept = withKept;
   }
 
   long bytes() {
-    return place.places.pieceBytes().get(piece);
+    return length;
   }
 
   @Override
@@ -39,7 +45,8 @@ final class Fill implements Readers.Job {
         writeKept();
       }
       if (source.pieces().get(piece) instanceof LayerSource.Piece.OnDisk disk) {
-        disk.read(expert, place.places.target(place.index, piece), buffer);
+        disk.read(
+            expert, from, place.places.target(place.index, piece).asSlice(from, length), buffer);
       }
     } catch (RuntimeException e) {
       failure = e;

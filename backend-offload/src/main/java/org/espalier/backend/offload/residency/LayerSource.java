@@ -33,8 +33,25 @@ public record LayerSource(List<Piece> pieces) {
      * @param bytes of one expert's piece
      */
     record OnDisk(SourceFile file, long[] offsets, long bytes) implements Piece {
-      void read(int expert, MemorySegment target, ReadBuffer buffer) {
-        file.read(offsets[expert], target, buffer);
+      /**
+       * Bytes that are read at once. A disk needs no longer reads to be at its fastest, and what
+       * somebody waits for is done the sooner: all readers share in it, and what they are still
+       * reading ahead is little.
+       */
+      private static final long PART = 256 << 10;
+
+      void read(int expert, long from, MemorySegment target, ReadBuffer buffer) {
+        file.read(offsets[expert] + from, target, buffer);
+      }
+
+      /**
+       * Where the part of an expert's piece ends that is read at once when it begins at {@code
+       * from}: at a multiple of {@link #PART} in the file, so that no block of the disk is read
+       * twice.
+       */
+      long partEnd(int expert, long from) {
+        long end = (offsets[expert] + from) / PART * PART + PART - offsets[expert];
+        return bytes - end < PART / 4 ? bytes : end;
       }
     }
 

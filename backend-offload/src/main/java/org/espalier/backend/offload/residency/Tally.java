@@ -8,6 +8,7 @@ public final class Tally {
   long moved;
   long wasted;
   long waitedNanos;
+  long readingNanos;
 
   Tally() {}
 
@@ -24,6 +25,7 @@ public final class Tally {
     copy.moved = moved;
     copy.wasted = wasted;
     copy.waitedNanos = waitedNanos;
+    copy.readingNanos = readingNanos;
     return copy;
   }
 
@@ -55,5 +57,10 @@ public final class Tally {
   /** How long passes stood still. */
   public long waitedNanos() {
     return waitedNanos;
+  }
+
+  /** How long at least one read was under way. */
+  public long readingNanos() {
+    return readingNanos;
   }
 }

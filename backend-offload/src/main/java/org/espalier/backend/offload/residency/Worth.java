@@ -68,6 +68,11 @@ public final class Worth {
     return (int) Math.min(HORIZON - 1, turns[key / experts] - lastTurn[key]);
   }
 
+  /** How often an expert's layer uses it in the long run. */
+  public double inTheLongRun(int key) {
+    return longRun[key] * longKept[passed(key)];
+  }
+
   /** What an expert is worth now. */
   private double of(int key) {
     int passed = passed(key);

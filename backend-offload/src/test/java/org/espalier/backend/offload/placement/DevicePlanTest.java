@@ -42,9 +42,9 @@ class DevicePlanTest {
   void keepsWhatIsUsedMost() {
     UseCounts uses = new UseCounts();
     for (int i = 0; i < 60; i++) {
-      uses.add(1, 5);
-      uses.add(i % 3, 7);
-      uses.add(2, i % 8);
+      uses.add(1, 5, 1);
+      uses.add(i % 3, 7, 1);
+      uses.add(2, i % 8, 1);
     }
     DevicePlan plan = DevicePlan.of(layers, uses, 4 * EXPERT);
     assertTrue(plan.isNear(1, 5));
@@ -66,12 +66,12 @@ class DevicePlanTest {
   void countsFromRunToRun(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("profile");
     UseCounts counts = UseCounts.read(file);
-    counts.add(3, 63);
-    counts.add(3, 63);
-    counts.add(0, 0);
+    counts.add(3, 63, 1);
+    counts.add(3, 63, 1);
+    counts.add(0, 0, 1);
     counts.write(file);
     UseCounts again = UseCounts.read(file);
-    again.add(3, 63);
+    again.add(3, 63, 1);
     again.write(file);
     UseCounts third = UseCounts.read(file);
     assertEquals(3, third.of(3, 63));
@@ -97,5 +97,23 @@ class DevicePlanTest {
     assertTrue(wide.prefersCpu(8, 8));
     assertFalse(wide.prefersCpu(8, 7), "and nearly tie with a wide one");
     assertFalse(slowCpu.prefersCpu(8, 8));
+    assertFalse(LinkCosts.prefersCopy(1.0), "reading in place carries the same bytes");
+    assertTrue(LinkCosts.prefersCopy(1.5), "unless it reads them more than once");
+  }
+
+  /** OLMoE, 1 GiB for experts of 1.67 MB: 642 of 1,024 fit, unless some layers leave. */
+  @Test
+  void leavesLayersToTheCpuWhereThatPays() {
+    long expert = 1_671_168;
+    double fit = (1L << 30) / (double) expert;
+    LinkCosts.NearShare share = from -> Math.min(1, fit / (64 * (16 - from)));
+    LinkCosts narrow = new LinkCosts(expert, 13e9, 58e-6, 25e-6);
+    assertEquals(6.13e-3, narrow.token(16, 8, 0, share), 5e-5);
+    assertEquals(6, narrow.layersForCpu(16, 8, share), "as few as let the rest fit");
+    assertEquals(2.93e-3, narrow.token(16, 8, 6, share), 5e-5);
+    assertEquals(0, new LinkCosts(expert, 25e9, 58e-6, 25e-6).layersForCpu(16, 8, share));
+    assertEquals(0, new LinkCosts(expert, 13e9, 150e-6, 25e-6).layersForCpu(16, 8, share));
+    assertEquals(16, narrow.layersForCpu(16, 8, _ -> 0));
+    assertEquals(0, narrow.layersForCpu(16, 8, _ -> 1));
   }
 }

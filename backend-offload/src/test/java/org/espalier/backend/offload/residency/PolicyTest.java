@@ -3,17 +3,14 @@ package org.espalier.backend.offload.residency;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import org.espalier.backend.offload.RecordedRouting;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -36,18 +33,7 @@ class PolicyTest {
   }
 
   private static List<Turn> recorded() throws IOException {
-    List<Turn> turns = new ArrayList<>();
-    try (BufferedReader lines =
-        new BufferedReader(
-            new InputStreamReader(
-                Objects.requireNonNull(PolicyTest.class.getResourceAsStream("routing.txt")),
-                StandardCharsets.UTF_8))) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        int[] numbers = Arrays.stream(line.split(" ")).mapToInt(Integer::parseInt).toArray();
-        turns.add(new Turn(numbers[0], Arrays.copyOfRange(numbers, 1, numbers.length)));
-      }
-    }
-    return turns;
+    return RecordedRouting.demo().stream().map(r -> new Turn(r.layer(), r.used())).toList();
   }
 
   /** Hits of all uses after the first tokens, which fill the memory. */
