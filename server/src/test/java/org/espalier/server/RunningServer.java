@@ -60,6 +60,7 @@ abstract class RunningServer {
 
   /** An ordinary server that has not been asked anything. */
   void startFresh() {
+    close();
     fake = new FakeModel(CONTEXT);
     start(options(Optional.empty(), 4, 100, Optional.empty()));
     isOrdinary = true;
