@@ -136,12 +136,17 @@ class PageTest {
 
   @Test
   void worksInTheDark() throws Exception {
-    Object light =
-        browser.run("return getComputedStyle(document.body.parentElement).backgroundColor");
+    String background = "return getComputedStyle(document.body.parentElement).backgroundColor";
+    Object light = browser.run(background);
+    String grid = "return document.getElementById('grid').toDataURL()";
+    Object lightGrid = browser.run(grid);
     browser.prefer("dark");
-    Object dark =
-        browser.run("return getComputedStyle(document.body.parentElement).backgroundColor");
-    assertNotEquals(light, dark);
+    assertNotEquals(light, browser.run(background));
+    Object darkGrid = browser.run(grid);
+    assertNotEquals(lightGrid, darkGrid);
+    browser.run("location.reload()");
+    browser.await("document.title.startsWith('tiny-tales-qtip')");
+    assertEquals(darkGrid, browser.run(grid), "the grid changes with the page");
     generate("The king had three sons, and the youngest", 100);
     browser.click("input[value=all]");
     browser.run("document.getElementById('grid').focus()");

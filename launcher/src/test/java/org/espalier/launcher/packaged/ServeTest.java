@@ -126,10 +126,27 @@ class ServeTest {
       Arrays.stream(Measured.numbers(question.get("ll"))).forEach(expected::add);
     }
     for (int length : new int[] {0, 1}) {
-      List<Double> found = scored(choices, length);
+      List<Double> together = scored(choices, length);
+      List<Double> alone = askedAlone(choices, length);
       for (int i = 0; i < choices.size(); i++) {
-        assertEquals(expected.get(i), found.get(i), 1e-5, choices.get(i).toString());
+        assertEquals(expected.get(i), together.get(i), 1e-5, choices.get(i).toString());
+        assertEquals(expected.get(i), alone.get(i), 1e-5, choices.get(i).toString());
       }
+    }
+  }
+
+  /** One request each, eight at the same time: {@code batch_size=1,num_concurrent=8}. */
+  private List<Double> askedAlone(List<Choice> choices, int length) throws Exception {
+    try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+      List<Callable<Double>> work =
+          choices.stream()
+              .<Callable<Double>>map(choice -> () -> scored(List.of(choice), length).getFirst())
+              .toList();
+      List<Double> sums = new ArrayList<>();
+      for (Future<Double> sum : threads.invokeAll(work)) {
+        sums.add(sum.get());
+      }
+      return sums;
     }
   }
 

@@ -64,8 +64,7 @@ public final class Exchange {
   }
 
   private HttpFailure tooLarge() {
-    return HttpFailure.of(
-        413, "the body is larger than the limit of %,d bytes".formatted(largestBody));
+    return HttpFailure.tooLarge(largestBody);
   }
 
   /** Notices from now on when the client goes away. The body must have been read. */

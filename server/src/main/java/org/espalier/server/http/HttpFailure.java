@@ -38,6 +38,14 @@ public final class HttpFailure extends RuntimeException {
     return new HttpFailure(status, type, message, OptionalInt.empty());
   }
 
+  /** The body is longer than the server allows. */
+  static HttpFailure tooLarge(long limit) {
+    return of(
+        413,
+        "the body is larger than the limit of %,d bytes: send less at a time, or start the server with a larger --max-body"
+            .formatted(limit));
+  }
+
   /** The model is not there yet. */
   public static HttpFailure loading() {
     return new HttpFailure(

@@ -213,9 +213,11 @@ public final class HttpListener implements AutoCloseable {
             Status told = status.code() < 500 || status.code() == 503 ? status : MALFORMED;
             count(told.code());
             HttpFailure failure =
-                HttpFailure.of(
-                    told.code(),
-                    message == null || message.isBlank() ? told.reasonPhrase() : message);
+                told.code() == 413
+                    ? HttpFailure.tooLarge(settings.largestBody())
+                    : HttpFailure.of(
+                        told.code(),
+                        message == null || message.isBlank() ? told.reasonPhrase() : message);
             return TransportResponse.builder()
                 .status(told)
                 .headers(headers)

@@ -27,7 +27,6 @@ export class Experts {
     canvas.addEventListener("blur", () => this.#moveTo(null));
     canvas.addEventListener("keydown", (event) => this.#walk(event));
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
   clear() {

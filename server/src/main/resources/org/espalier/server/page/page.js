@@ -294,7 +294,10 @@ KNOBS.forEach(addKnob);
 addText("seed", "Seed", "random");
 addText("stop", "Stop at", "never; \\n is a line break");
 resolveColours();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", resolveColours);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  resolveColours();
+  experts.draw();
+});
 element("generate").addEventListener("click", generate);
 element("stop").addEventListener("click", stop);
 element("defaults").addEventListener("click", setDefaults);

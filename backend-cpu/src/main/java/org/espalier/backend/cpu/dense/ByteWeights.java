@@ -118,6 +118,80 @@ final class ByteWeights {
     total.intoArray(y, y0);
   }
 
+  /**
+   * Multiplies two rows by {@link #OUTPUTS} outputs, with the same bits as one by one.
+   *
+   * @param x0 where the first row is
+   * @param x1 where the second is
+   * @param y receives the first row's outputs, then the second's
+   */
+  private static void multiplyTwo(
+      int[] w, int offset, int inputs, float[] x, int x0, int x1, float[] y, int y0) {
+    IntVector mantissa = IntVector.broadcast(INTS, UPPER_MANTISSA);
+    IntVector one = IntVector.broadcast(INTS, ONE);
+    FloatVector total0 = FloatVector.zero(FLOATS);
+    FloatVector total1 = total0;
+    int at = offset;
+    for (int block = 0; block < inputs / COLUMNS; block++) {
+      int column = block * COLUMNS;
+      FloatVector a0 = FloatVector.broadcast(FLOATS, -x[x0 + inputs + block]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, -x[x1 + inputs + block]);
+      FloatVector b0 = FloatVector.zero(FLOATS);
+      FloatVector b1 = b0;
+      FloatVector c0 = b0;
+      FloatVector c1 = b0;
+      FloatVector d0 = b0;
+      FloatVector d1 = b0;
+      for (int i = 0; i < VECTORS; i++) {
+        IntVector bytes = IntVector.fromArray(INTS, w, at + i * OUTPUTS);
+        int k0 = x0 + column + 4 * i;
+        int k1 = x1 + column + 4 * i;
+        FloatVector weight =
+            bytes.lanewise(VectorOperators.LSHL, 15).and(mantissa).or(one).reinterpretAsFloats();
+        a0 = weight.fma(FloatVector.broadcast(FLOATS, x[k0]), a0);
+        a1 = weight.fma(FloatVector.broadcast(FLOATS, x[k1]), a1);
+        weight =
+            bytes.lanewise(VectorOperators.LSHL, 7).and(mantissa).or(one).reinterpretAsFloats();
+        b0 = weight.fma(FloatVector.broadcast(FLOATS, x[k0 + 1]), b0);
+        b1 = weight.fma(FloatVector.broadcast(FLOATS, x[k1 + 1]), b1);
+        weight =
+            bytes.lanewise(VectorOperators.LSHR, 1).and(mantissa).or(one).reinterpretAsFloats();
+        c0 = weight.fma(FloatVector.broadcast(FLOATS, x[k0 + 2]), c0);
+        c1 = weight.fma(FloatVector.broadcast(FLOATS, x[k1 + 2]), c1);
+        weight =
+            bytes.lanewise(VectorOperators.LSHR, 9).and(mantissa).or(one).reinterpretAsFloats();
+        d0 = weight.fma(FloatVector.broadcast(FLOATS, x[k0 + 3]), d0);
+        d1 = weight.fma(FloatVector.broadcast(FLOATS, x[k1 + 3]), d1);
+      }
+      FloatVector scale =
+          IntVector.fromArray(INTS, w, at + VECTORS * OUTPUTS).reinterpretAsFloats();
+      total0 = scale.fma(a0.add(b0).add(c0.add(d0)), total0);
+      total1 = scale.fma(a1.add(b1).add(c1.add(d1)), total1);
+      at += BLOCK;
+    }
+    total0.intoArray(y, y0);
+    total1.intoArray(y, y0 + OUTPUTS);
+  }
+
+  /**
+   * Multiplies several rows by {@link #OUTPUTS} outputs, with the same bits as one by one. Two rows
+   * share the unpacking of the weights; four exceed the registers.
+   *
+   * @param stride from row to row of {@code x}
+   * @param y receives {@link #OUTPUTS} values of each row
+   */
+  static void multiply(
+      int[] w, int offset, int inputs, float[] x, int x0, int stride, int rows, float[] y) {
+    int row = 0;
+    for (; Fused.isAvailable() && row + 2 <= rows; row += 2) {
+      int from = x0 + row * stride;
+      multiplyTwo(w, offset, inputs, x, from, from + stride, y, row * OUTPUTS);
+    }
+    for (; row < rows; row++) {
+      multiply(w, offset, inputs, x, x0 + row * stride, y, row * OUTPUTS);
+    }
+  }
+
   private static FloatVector mantissa(IntVector shifted) {
     return shifted.and(UPPER_MANTISSA).or(ONE).reinterpretAsFloats();
   }

@@ -83,14 +83,14 @@ final class RoundedKernel implements CpuKernel {
     int width = ByteWeights.OUTPUTS;
     float[] x = input.floats();
     int xStride = input.floatsPerRow();
-    float[] sums = scratch.floats(width);
+    float[] sums = scratch.floats(rows * width);
     for (int o = fromOutput; o < toOutput; o += width) {
       int[] block = block(o / BLOCK);
       int at = o / width % GROUPS * ByteWeights.length(inputs);
       int outputs = Math.min(width, toOutput - o);
+      ByteWeights.multiply(block, at, inputs, x, firstRow * xStride, xStride, rows, sums);
       for (int row = 0; row < rows; row++) {
-        ByteWeights.multiply(block, at, inputs, x, (firstRow + row) * xStride, sums, 0);
-        System.arraycopy(sums, 0, y, yOffset + row * yStride + o, outputs);
+        System.arraycopy(sums, row * width, y, yOffset + row * yStride + o, outputs);
       }
     }
   }
