@@ -21,6 +21,11 @@ public final class Fused {
 
   private Fused() {}
 
+  /** Whether there is one rounding. */
+  static boolean isAvailable() {
+    return AVAILABLE;
+  }
+
   /** a · b + c. */
   public static float multiplyAdd(float a, float b, float c) {
     return AVAILABLE ? Math.fma(a, b, c) : a * b + c;
