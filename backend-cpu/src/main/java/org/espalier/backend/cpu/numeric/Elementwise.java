@@ -175,6 +175,15 @@ public final class Elementwise {
     return maximum;
   }
 
+  /** The largest magnitude; NaN if any value is. */
+  public static float largest(float[] x, int offset, int n) {
+    float largest = 0;
+    for (int i = offset; i < offset + n; i++) {
+      largest = Math.max(largest, Math.abs(x[i]));
+    }
+    return largest;
+  }
+
   private static FloatVector broadcast(float value) {
     return FloatVector.broadcast(SPECIES, value);
   }

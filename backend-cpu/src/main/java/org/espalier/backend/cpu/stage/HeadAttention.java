@@ -3,6 +3,7 @@ package org.espalier.backend.cpu.stage;
 import java.util.Arrays;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cpu.numeric.Elementwise;
+import org.espalier.backend.cpu.numeric.Halves;
 import org.espalier.backend.cpu.numeric.Products;
 import org.espalier.backend.cpu.spi.Scratch;
 
@@ -36,6 +37,9 @@ final class HeadAttention {
   private final Step[] steps = {
     this::readKeys, this::score, this::weigh, this::readValues, this::mix
   };
+
+  /** The same for a single row. */
+  private final Step[] stepsInPlace = {this::scoreInPlace, this::weigh, this::mixInPlace};
 
   private KeyValueCache cache = new KeyValueCache(0, 0, ElementType.F32);
   private int head;
@@ -87,7 +91,7 @@ final class HeadAttention {
     positions = rowPositions;
     firstRow = first;
     rows = rowCount;
-    queriesAt = KEY_BLOCK * d;
+    queriesAt = Math.max(KEY_BLOCK * d, Halves.workFloats());
     mixedAt = queriesAt + QUERY_BLOCK * d;
     scoresAt = mixedAt + QUERY_BLOCK * d;
     maximaAt = scoresAt + QUERY_BLOCK * KEY_BLOCK;
@@ -100,9 +104,11 @@ final class HeadAttention {
     Arrays.fill(m, maximaAt, maximaAt + rows, Float.NEGATIVE_INFINITY);
     Arrays.fill(m, sumsAt, sumsAt + rows, 0);
     int last = positions[firstRow + rows - 1];
+    boolean inPlace = rows == 1 && cache.readsInPlace() && fits(queriesAt, d);
+    Step[] chosen = inPlace ? stepsInPlace : steps;
     for (start = 0; start <= last; start += KEY_BLOCK) {
       count = Math.min(KEY_BLOCK, last + 1 - start);
-      for (Step step : steps) {
+      for (Step step : chosen) {
         step.run();
       }
     }
@@ -115,6 +121,18 @@ final class HeadAttention {
   /** Some more than there are: those have no weight, and single ones take longer than four. */
   private int rounded() {
     return (count + TOGETHER - 1) / TOGETHER * TOGETHER;
+  }
+
+  private boolean fits(int offset, int n) {
+    return Elementwise.largest(m, offset, n) <= Halves.LARGEST_FACTOR;
+  }
+
+  private void scoreInPlace() {
+    cache.multiplyKeys(head, start, rounded(), m, queriesAt, m, scoresAt, m, 0);
+  }
+
+  private void mixInPlace() {
+    cache.addValues(head, start, visible(0), m, scoresAt, m, mixedAt);
   }
 
   private void readKeys() {
