@@ -50,7 +50,7 @@ public interface Observer {
   /**
    * One token's routing in a layer.
    *
-   * @param row of the forward pass
+   * @param row of the forward pass, counted through all of its steps
    * @param experts chosen, by descending weight; to be read during the call only
    * @param weights of the chosen
    */

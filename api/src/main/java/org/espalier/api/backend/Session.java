@@ -12,7 +12,12 @@ public interface Session extends AutoCloseable {
   /** Positions that it can hold. */
   int contextLength();
 
-  /** Forgets everything from the given position on; 0 starts afresh. */
+  /**
+   * Forgets everything from the given position on; 0 starts afresh.
+   *
+   * @throws org.espalier.api.EspalierException.InvalidRequest when the position is below 0 or above
+   *     {@link #position()}
+   */
   void truncate(int position);
 
   /**
@@ -22,9 +27,14 @@ public interface Session extends AutoCloseable {
    * @param wanted for how many of the last positions an output is needed: 0 to {@code
    *     input.count()}. Only these pass through a head
    * @return {@code wanted} rows, in order
+   * @throws org.espalier.api.EspalierException.InvalidRequest when there are more positions than
+   *     {@code maximumRows} or than the context has left, {@code wanted} is out of range, a token
+   *     is none of the vocabulary, the plan does not take this kind of input or this width of rows,
+   *     or the session, its executable or its backend is closed. A refused pass changes nothing
    */
   Rows forward(Activations input, int wanted);
 
+  /** Gives up its cache; closing twice does no harm. */
   @Override
   void close();
 }

@@ -20,7 +20,8 @@ public interface Codec {
 
   /**
    * Recognises a group of tensors by types, siblings and byte sizes (never by a type number alone)
-   * and says what they mean.
+   * and says what they mean. Shapes are as the file has them: those of the codecs here are
+   * (outputs, inputs) for a plain operator and (experts, outputs, inputs) for a bank.
    *
    * @return the operator, or why this group is not this codec's; when the group is this codec's but
    *     broken, the reason says what is broken

@@ -11,7 +11,8 @@ import org.espalier.api.tensor.Tensor;
  * @param id the operator that the architecture looks for
  * @param stem what the names of all members begin with, such as {@code "blk.0.attn_q"}
  * @param shape the shape that the architecture expects
- * @param members by what follows the stem and a dot: {@code "weight"}, {@code "sign_r.weight"} …
+ * @param members all tensors whose names begin with the stem and a dot, by what follows: {@code
+ *     "weight"}, {@code "sign_r.weight"} …
  */
 public record TensorGroup(
     OperatorId id, String stem, LinearShape shape, Map<String, Tensor> members) {

@@ -110,6 +110,10 @@ final class InspectionText {
     heading("Numbers", all.stream().mapToLong(TensorCheck::values).sum());
     Table table = new Table("llrrr");
     for (TensorCheck check : all) {
+      if (check.values() == 0) {
+        table.row(Shown.text(check.name()), check.decodedBy(), "", "not checked", "");
+        continue;
+      }
       table.row(
           Shown.text(check.name()),
           check.decodedBy(),

@@ -74,6 +74,6 @@ public record Failure(Optional<String> sentence, int exitCode) {
 
   /** The text on one line, control characters shown as spaces. */
   public static String oneSentence(@Nullable String text) {
-    return String.valueOf(text).strip().replaceAll("[\\p{Cntrl}]+", " ");
+    return String.valueOf(text).strip().replaceAll("[\\p{Cc}\\p{Cf}]+", " ");
   }
 }

@@ -104,7 +104,7 @@ public final class ProviderDiscovery {
         .orElse("an unknown place");
   }
 
-  private static String fileName(URI location) {
+  static String fileName(URI location) {
     return location.getScheme().equals("file")
         ? Path.of(location).getFileName().toString()
         : location.toString();

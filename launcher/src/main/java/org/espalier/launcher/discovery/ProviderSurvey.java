@@ -1,9 +1,15 @@
 package org.espalier.launcher.discovery;
 
+import java.io.File;
 import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReference;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +62,7 @@ final class ProviderSurvey {
         BackendProvider::description);
     List<FoundProvider> all = new ArrayList<>(doublesMarked());
     all.addAll(declared());
+    all.addAll(idle());
     return all;
   }
 
@@ -162,6 +169,58 @@ final class ProviderSurvey {
     }
     declared.sort(Comparator.comparing(FoundProvider::kind).thenComparing(FoundProvider::name));
     return declared;
+  }
+
+  /** Plugins that take no part: their authors may have forgotten to provide something. */
+  private List<FoundProvider> idle() {
+    if (layer != ModuleLayer.boot()) {
+      return List.of(); // whoever made the layer knows what is in it
+    }
+    Set<String> required = new HashSet<>();
+    for (Module module : layer.modules()) {
+      module.getDescriptor().requires().forEach(requires -> required.add(requires.name()));
+    }
+    return plugins().findAll().stream()
+        .filter(found -> !required.contains(found.descriptor().name()))
+        .filter(found -> takesNoPart(found.descriptor()))
+        .sorted(Comparator.comparing(found -> found.descriptor().name()))
+        .map(ProviderSurvey::idle)
+        .toList();
+  }
+
+  private boolean takesNoPart(ModuleDescriptor descriptor) {
+    return layer.findModule(descriptor.name()).isEmpty()
+        || descriptor.isAutomatic() && !providesAny(descriptor);
+  }
+
+  private static FoundProvider idle(ModuleReference found) {
+    String name = found.descriptor().name();
+    return new FoundProvider(
+        "module",
+        name,
+        "",
+        name,
+        found.location().map(ProviderDiscovery::fileName).orElse("an unknown place"),
+        Optional.of(
+            "it provides nothing that Espalier looks for, and no other module requires it; its"
+                + " module-info.java should say 'provides … with …'"),
+        Optional.empty());
+  }
+
+  private static boolean providesAny(ModuleDescriptor descriptor) {
+    return descriptor.provides().stream()
+        .anyMatch(provides -> provides.service().startsWith("org.espalier."));
+  }
+
+  /** The part of the module path beside the program's own. */
+  private ModuleFinder plugins() {
+    String own = ProviderSurvey.class.getModule().getName();
+    return ModuleFinder.of(
+        Arrays.stream(System.getProperty("jdk.module.path", "").split(File.pathSeparator))
+            .filter(entry -> !entry.isEmpty())
+            .map(Path::of)
+            .filter(entry -> ModuleFinder.of(entry).find(own).isEmpty())
+            .toArray(Path[]::new));
   }
 
   private static String simpleName(String type) {

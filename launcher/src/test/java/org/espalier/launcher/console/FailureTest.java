@@ -45,6 +45,14 @@ class FailureTest {
   }
 
   @Test
+  void whatSteersATerminalIsLeftOut() {
+    assertEquals(
+        "no model ' [31m name '",
+        sentence(
+            new EspalierException.MalformedModel("no model '\u001b[31m\u009b\u202ename\u0007'")));
+  }
+
+  @Test
   void errorsOfTheVirtualMachineSayWhatToDo() {
     String memory = sentence(new OutOfMemoryError("Java heap space"));
     assertTrue(memory.contains("-c") && memory.contains("-Xmx"), memory);

@@ -1,6 +1,7 @@
 package org.espalier.launcher.packaged;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -88,6 +89,31 @@ class PluginTest {
     Launch listed = Launch.with(List.of(jar), "", "plugins");
     assertEquals(0, listed.exitCode(), listed.err());
     assertTrue(listed.out().contains("cannot be used here: a kernel on the module path"));
+  }
+
+  @Test
+  void aJarThatProvidesNothingIsListedWithTheReason() throws Exception {
+    Path classes =
+        Sources.compile(
+            Map.of(
+                "module-info.java",
+                "module com.example.idle { requires org.espalier.api; }",
+                "com/example/idle/Idle.java",
+                "package com.example.idle; public final class Idle {}"),
+            Files.createDirectories(folder.resolve("classes")),
+            "-p",
+            Product.path());
+    Path plugins = Files.createDirectories(folder.resolve("plugins"));
+    Sources.jar(classes, plugins.resolve("idle.jar"));
+    Files.delete(classes.resolve("module-info.class"));
+    Sources.jar(classes, plugins.resolve("nameless.jar"));
+    Launch launch = Launch.with(List.of(plugins), "", "plugins");
+    assertEquals(0, launch.exitCode(), launch.err());
+    String why = "  cannot be used here: it provides nothing that Espalier looks for";
+    assertTrue(
+        launch.out().contains("  module com.example.idle in idle.jar\n" + why), launch.out());
+    assertTrue(launch.out().contains("  module nameless in nameless.jar\n" + why), launch.out());
+    assertFalse(Launch.of("plugins").out().contains(why));
   }
 
   private Path backend(String id) throws IOException {

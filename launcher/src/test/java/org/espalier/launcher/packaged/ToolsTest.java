@@ -154,6 +154,7 @@ class ToolsTest {
     Launch checked = Launch.here("inspect", other.toString(), "--check");
     assertEquals(1, checked.exitCode());
     assertTrue(checked.out().contains("not checked: no operator of the plan"), checked.out());
+    assertTrue(checked.out().matches("(?s).* blk.0.attn_q.weight +nobody +not checked *\n.*"));
 
     Launch without = success("inspect", DEMO, "--exclude-provider", "qtip");
     assertTrue(without.out().contains("no codec understands tensor"), without.out());

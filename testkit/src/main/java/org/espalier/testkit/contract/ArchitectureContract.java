@@ -22,6 +22,7 @@ import org.espalier.testkit.fixture.DenseBinder;
 import org.espalier.testkit.fixture.MemoryArtifact;
 import org.espalier.testkit.fixture.PlanFixtures;
 import org.espalier.testkit.reference.ReferenceBackend;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -98,7 +99,7 @@ public abstract class ArchitectureContract {
   public Stream<DynamicTest> namesMissingTensors() {
     return artifact().tensors().keySet().stream()
         .filter(name -> !optionalTensors().contains(name))
-        .map(name -> DynamicTest.dynamicTest(name, () -> assertMissed(name)));
+        .map(name -> NamedTest.of(name, () -> assertMissed(name)));
   }
 
   private void assertMissed(String name) {
@@ -118,8 +119,7 @@ public abstract class ArchitectureContract {
     return artifact().metadata().entries().keySet().stream()
         .filter(key -> !key.equals("general.architecture"))
         .map(key ->
-            DynamicTest.dynamicTest(
-                key, () -> assertNamed(key, MemoryArtifact.withoutKey(artifact(), key))));
+            NamedTest.of(key, () -> assertNamed(key, MemoryArtifact.withoutKey(artifact(), key))));
   }
 
   /** Nonsense in the metadata is refused in words or does no harm. */
@@ -127,13 +127,25 @@ public abstract class ArchitectureContract {
   public Stream<DynamicTest> survivesNonsense() {
     return artifact().metadata().entries().keySet().stream()
         .map(key ->
-            DynamicTest.dynamicTest(
+            NamedTest.of(
                 key,
                 () -> {
                   for (MetadataValue value : NONSENSE) {
-                    assertSurvived(MemoryArtifact.withKey(artifact(), key, value));
+                    assertSurvived(key, value);
+                  }
+                  for (MetadataValue value : neighbours(artifact().metadata().entries().get(key))) {
+                    assertSurvived(key, value);
                   }
                 }));
+  }
+
+  /** Numbers that look right, and fit the other keys or the tensors no more. */
+  private static List<MetadataValue> neighbours(@Nullable MetadataValue value) {
+    return value instanceof MetadataValue.Whole(MetadataValue.WholeType type, long number)
+        ? Stream.of(number - 1, number + 1, 3 * number, 1000 * number)
+            .<MetadataValue>map(neighbour -> new MetadataValue.Whole(type, neighbour))
+            .toList()
+        : List.of();
   }
 
   private void assertNamed(String key, ModelArtifact artifact) {
@@ -152,13 +164,18 @@ public abstract class ArchitectureContract {
     return name.replaceFirst("\\.weight$", "");
   }
 
-  private void assertSurvived(ModelArtifact artifact) {
+  private void assertSurvived(String key, MetadataValue value) {
     try {
-      if (plan(artifact) instanceof Offer.Accepted<ModelPlan>(ModelPlan plan)) {
+      if (plan(MemoryArtifact.withKey(artifact(), key, value))
+          instanceof Offer.Accepted<ModelPlan>(ModelPlan plan)) {
         PlanSanity.assertSane(plan);
       }
     } catch (EspalierException failure) {
       assertFalse(failure.getMessage().isBlank(), "a refusal needs words");
+    } catch (AssertionError | RuntimeException failure) {
+      throw new AssertionError(
+          "with %s it should be refused by an EspalierException: %s".formatted(value, failure),
+          failure);
     }
   }
 

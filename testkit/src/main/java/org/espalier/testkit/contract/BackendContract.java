@@ -284,7 +284,7 @@ public abstract class BackendContract {
   public Stream<DynamicTest> threadsChangeNothing() {
     return fixtures().stream()
         .map(fixture ->
-            DynamicTest.dynamicTest(
+            NamedTest.of(
                 fixture.name(),
                 () -> {
                   for (Precision precision : Precision.values()) {
@@ -320,7 +320,11 @@ public abstract class BackendContract {
         float[] actual = cached(backend, type, prompt);
         // A key whose last bit was computed otherwise may be rounded to the other side.
         double tolerance = Agreement.relativeError(expected, unrounded) / 2;
-        assertClose(expected, actual, tolerance, "logits with a cache of " + type);
+        assertClose(
+            expected,
+            actual,
+            tolerance,
+            "logits with keys and values rounded to " + type + " as they enter the cache");
       } catch (EspalierException.Unsupported refused) {
         assertTrue(type != ElementType.F16, refused::getMessage);
       }
@@ -577,7 +581,7 @@ public abstract class BackendContract {
   private Stream<DynamicTest> forEachFixture(FixtureTest test) {
     return fixtures().stream()
         .map(fixture ->
-            DynamicTest.dynamicTest(
+            NamedTest.of(
                 fixture.name(),
                 () -> {
                   try (Backend backend = newBackend(2)) {

@@ -89,8 +89,7 @@ public abstract class CodecContract {
   @TestFactory
   public Stream<DynamicTest> declinesOthers() {
     Stream<DynamicTest> named =
-        foreign().stream()
-            .map(group -> DynamicTest.dynamicTest(group.stem(), () -> assertDeclined(group)));
+        foreign().stream().map(group -> NamedTest.of(group.stem(), () -> assertDeclined(group)));
     return Stream.concat(named, forEachOwn(this::declinesWhatOnlyResembles));
   }
 
@@ -364,7 +363,6 @@ public abstract class CodecContract {
 
   private Stream<DynamicTest> forEachOwn(GroupTest test) {
     return own().stream()
-        .map(group ->
-            DynamicTest.dynamicTest(group.stem() + ", " + group.shape(), () -> test.run(group)));
+        .map(group -> NamedTest.of(group.stem() + ", " + group.shape(), () -> test.run(group)));
   }
 }

@@ -37,6 +37,7 @@ final class Recorder implements Observer {
 
   private @Nullable Thread thread;
   private int lastLayer;
+  private String lastKind = "nothing";
 
   Recorder(Predicate<ActivationSite> wanted, boolean routingWanted) {
     this.wanted = wanted;
@@ -60,7 +61,7 @@ final class Recorder implements Observer {
     enter(layer(site), kind(site));
     boolean ofExpert =
         site instanceof ActivationSite.ExpertInput || site instanceof ActivationSite.ExpertHidden;
-    assertEquals(ofExpert ? count : 0, gates.length, () -> "gates at " + site);
+    assertEquals(ofExpert ? count : 0, gates.length, () -> "number of gates at " + site);
     for (int row = 0; row < count; row++) {
       int from = offset + row * width;
       float[] copy = Arrays.copyOfRange(values, from, from + width);
@@ -120,8 +121,13 @@ final class Recorder implements Observer {
       thread = Thread.currentThread();
     }
     assertSame(thread, Thread.currentThread(), "an observer is told by one thread");
-    assertTrue(layer >= lastLayer, () -> kind + " came after layer " + lastLayer);
+    assertTrue(
+        layer >= lastLayer,
+        () ->
+            "%s came after %s: a pass tells of all rows, of all its steps, layer by layer"
+                .formatted(kind, lastKind));
     lastLayer = layer;
+    lastKind = kind;
     if (!order.contains(kind)) {
       order.add(kind);
     }

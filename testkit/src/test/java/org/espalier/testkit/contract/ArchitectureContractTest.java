@@ -1,6 +1,7 @@
 package org.espalier.testkit.contract;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,8 @@ import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.Architecture;
 import org.espalier.api.model.Binder;
 import org.espalier.api.model.ModelPlan;
+import org.espalier.api.model.Rope;
+import org.espalier.api.model.Stage;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.testkit.fixture.MemoryArtifact;
 import org.espalier.testkit.fixture.RandomTensors;
@@ -83,7 +86,52 @@ class ArchitectureContractTest {
             },
             model());
     assertThrows(NoSuchElementException.class, () -> run(contract.namesMissingKeys()));
-    assertThrows(RuntimeException.class, () -> run(contract.survivesNonsense()));
+    assertCaught(contract.survivesNonsense());
+  }
+
+  @Test
+  void believesANumberThatOnlyLooksRight() {
+    ArchitectureContract contract =
+        contract(
+            new TrialArchitecture() {
+              @Override
+              public Offer<ModelPlan> plan(ModelArtifact artifact, Binder binder) {
+                return super.plan(artifact, binder)
+                    .map(plan -> withHeads(plan, whole(artifact.metadata(), "trial.heads")));
+              }
+            },
+            MemoryArtifact.withKey(
+                model(), "trial.heads", new MetadataValue.Whole(WholeType.UINT32, 2)));
+    AssertionError failure =
+        assertThrows(AssertionError.class, () -> run(contract.survivesNonsense()));
+    assertTrue(failure.getMessage().startsWith("trial.heads: with Whole["), failure::getMessage);
+  }
+
+  private static ModelPlan withHeads(ModelPlan plan, int heads) {
+    Stage.Attention one = (Stage.Attention) plan.stages().get(1);
+    int dimension = one.headDimension() / heads; // four heads would not fit
+    Stage.Attention many =
+        new Stage.Attention(
+            one.layer(),
+            one.norm(),
+            one.query(),
+            one.key(),
+            one.value(),
+            one.output(),
+            one.queryNorm(),
+            one.keyNorm(),
+            one.clip(),
+            new Rope(dimension / 2 * 2, 100),
+            heads,
+            heads,
+            dimension,
+            1);
+    return new ModelPlan(
+        plan.architecture(),
+        plan.width(),
+        plan.vocabulary(),
+        plan.contextLength(),
+        List.of(plan.stages().getFirst(), many, plan.stages().getLast()));
   }
 
   @Test

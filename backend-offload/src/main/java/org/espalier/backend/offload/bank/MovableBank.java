@@ -59,7 +59,7 @@ public final class MovableBank {
       case LinearForm.Tiled tiled -> {
         if (tiled.core().bankedParts().isEmpty()) {
           yield Offer.declined(
-              "the codec %s of %s does not say how its bytes can be moved"
+              "the codec %s of %s cannot move single experts: keep them all in memory, with --backend cpu"
                   .formatted(linear.codec(), linear.id()));
         }
         int experts = linear.shape().experts();

@@ -3,7 +3,10 @@ package org.espalier.examples.codec;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import org.espalier.api.Offer;
 import org.espalier.api.linear.LinearShape;
 import org.espalier.api.linear.TileDecoder;
 import org.espalier.api.linear.TileGrid;
@@ -14,12 +17,14 @@ final class RowDecoder implements TileDecoder {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final LinearShape shape;
+  private final TileGrid grid;
   private final int width;
   private final MemorySegment codes;
   private final MemorySegment scales;
 
   RowDecoder(LinearShape shape, TileGrid grid, MemorySegment codes, MemorySegment scales) {
     this.shape = shape;
+    this.grid = grid;
     this.width = grid.columns();
     this.codes = codes;
     this.scales = scales;
@@ -37,5 +42,16 @@ final class RowDecoder implements TileDecoder {
     for (int i = 0; i < count * width; i++) {
       target[offset + i] = scale * codes.get(ValueLayout.JAVA_BYTE, first + i);
     }
+  }
+
+  @Override
+  public Set<String> bankedParts() {
+    return Set.of("codes", "scales");
+  }
+
+  @Override
+  public Offer<TileDecoder> over(int experts, Map<String, MemorySegment> parts) {
+    LinearShape other = new LinearShape(experts, shape.outputs(), shape.inputs());
+    return Offer.accepted(new RowDecoder(other, grid, parts.get("codes"), parts.get("scales")));
   }
 }
