@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
-  private static final int REFINEMENTS = 1;
+  private static final int REFINEMENTS = 0;
   private static final int TUNING = 1;
 
   @Option(
@@ -83,7 +83,7 @@ public final class QuantizationFlags {
       names = "--recipe",
       paramLabel = "WHICH",
       description =
-          "best: with the levers that proved worth it, --objective predictions, --refine 1 and --tune 1;"
+          "best: with the levers that proved worth it, --objective predictions and --tune 1;"
               + " published: with none. The flags that follow change either. Default: best.")
   private String recipe = "best";
 
@@ -92,7 +92,7 @@ public final class QuantizationFlags {
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: 1; published: 0.")
+              + " Default: 0.")
   private Optional<Integer> refinements = Optional.empty();
 
   @Option(
@@ -252,7 +252,7 @@ public final class QuantizationFlags {
         seed,
         hessian,
         damping,
-        refinements.orElse(best ? REFINEMENTS : 0),
+        refinements.orElse(REFINEMENTS),
         new Recipe(
             predictions,
             gates,

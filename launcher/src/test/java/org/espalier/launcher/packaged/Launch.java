@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.espalier.launcher.InProcess;
 
 /**
  * One launch of the packaged program in a process of its own, on the module path, as the espalier
@@ -37,6 +38,12 @@ record Launch(int exitCode, String out, String err) {
   /** Runs a command with the modules of the product alone. */
   static Launch of(String... arguments) throws IOException, InterruptedException {
     return with(List.of(), "", arguments);
+  }
+
+  /** Runs a command in this process: for what needs none of its own, and many times as fast. */
+  static Launch here(String... arguments) {
+    InProcess run = InProcess.run(arguments);
+    return new Launch(run.exitCode(), run.out(), run.err());
   }
 
   /** Runs a command in an environment that has some variables more. */

@@ -35,6 +35,12 @@ import org.espalier.runtime.quantisation.tuning.TunedValues;
  * one by one, and keeps each result. When all are there it writes the file and reads it back.
  */
 public final class Quantization {
+  /**
+   * Moments of gradients are known less well than those of inputs: they get so many times the
+   * damping.
+   */
+  private static final double OUTPUT_DAMPING = 10;
+
   private final Path model;
   private final Path target;
   private final QuantizationTools tools;
@@ -433,7 +439,9 @@ public final class Quantization {
     Optional<RotatedHessian> outputs =
         moments
             .outputs()
-            .map(matrix -> quantizer.rotateOutputs(unit.name(), matrix, output, options.damping()));
+            .map(matrix ->
+                quantizer.rotateOutputs(
+                    unit.name(), matrix, output, OUTPUT_DAMPING * options.damping()));
     QuantizedMatrix matrix =
         quantizer.quantize(
             unit.name(),
