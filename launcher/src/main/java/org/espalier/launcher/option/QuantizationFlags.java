@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** How to quantise. */
 public final class QuantizationFlags {
-  private static final int REFINEMENTS = 1;
+  private static final int REFINEMENTS = 0;
   private static final int TUNING = 1;
 
   @Option(
@@ -83,8 +83,8 @@ public final class QuantizationFlags {
       names = "--recipe",
       paramLabel = "WHICH",
       description =
-          "best: with the levers that proved worth it, --refine 1 and --tune 1; published: with none."
-              + " The flags that follow change either. Default: best.")
+          "best: with the levers that proved worth it, --objective predictions and --tune 1;"
+              + " published: with none. The flags that follow change either. Default: best.")
   private String recipe = "best";
 
   @Option(
@@ -92,8 +92,18 @@ public final class QuantizationFlags {
       paramLabel = "N",
       description =
           "Passes that choose every code again, knowing all others; each takes as long as the first."
-              + " Default: 1; published: 0.")
+              + " Default: 0.")
   private Optional<Integer> refinements = Optional.empty();
+
+  @Option(
+      names = "--objective",
+      paramLabel = "WHICH",
+      description =
+          "What an error of a matrix costs: predictions, what it changes in the model's predictions, to"
+              + " second order, for which the model is held decoded in memory; outputs, what it changes"
+              + " in the matrix's own outputs. Default: predictions; published, and where --hessian,"
+              + " --weighting, --inputs or --shrink say how outputs count: outputs.")
+  private Optional<String> objective = Optional.empty();
 
   @Option(
       names = "--weighting",
@@ -226,14 +236,27 @@ public final class QuantizationFlags {
     if (calibration.isEmpty() && hessians.isEmpty()) {
       throw new InvalidRequest("--calibration is missing: name a text to calibrate on");
     }
+    boolean gates = weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false);
+    boolean quantized =
+        inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false);
+    boolean ofOutputs = hessian != HessianPolicy.PER_EXPERT || gates || quantized || shrinkage > 0;
+    boolean predictions =
+        objective
+            .map(o -> isFirst("--objective", o, "predictions", "outputs"))
+            .orElse(best && !ofOutputs);
+    if (predictions && ofOutputs) {
+      throw new InvalidRequest(
+          "--objective predictions goes with --hessian per-expert, --weighting none, --inputs original and --shrink 0");
+    }
     return new QuantizationOptions(
         seed,
         hessian,
         damping,
-        refinements.orElse(best ? REFINEMENTS : 0),
+        refinements.orElse(REFINEMENTS),
         new Recipe(
-            weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false),
-            inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false),
+            predictions,
+            gates,
+            quantized,
             shrinkage,
             tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
             attention),

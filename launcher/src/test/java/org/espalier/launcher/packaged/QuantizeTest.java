@@ -70,6 +70,11 @@ class QuantizeTest {
     return new Checkpoint(256, 256, 2);
   }
 
+  /** With fewer tiles: matrices of 256 × 16 stay plain. */
+  private static Checkpoint smaller() {
+    return new Checkpoint(256, 16, 2);
+  }
+
   /** Random ids in NumPy's format: int32, two dimensions. */
   private static void numpy(Path path, int sequences) throws Exception {
     String header =
@@ -115,7 +120,7 @@ class QuantizeTest {
   }
 
   private void succeed(String... arguments) throws Exception {
-    Launch launch = Launch.of(arguments);
+    Launch launch = Launch.here(arguments);
     assertEquals(0, launch.exitCode(), launch.err());
   }
 
@@ -134,7 +139,7 @@ class QuantizeTest {
       assertTrue(((Number) matrix.get("tokens")).longValue() > 0, line);
     }
     assertTrue(Files.readString(shared.resolve("losses.svg")).contains("expert down"));
-    String shown = Launch.of("inspect", model.toString()).out();
+    String shown = Launch.here("inspect", model.toString()).out();
     assertTrue(shown.contains("espalier.quantisation.codec"), shown);
     assertTrue(shown.contains("tokenizer.ggml.eos_token_id"), shown);
     assertTrue(shown.contains("read as qtip"), shown);
@@ -145,6 +150,8 @@ class QuantizeTest {
   @Test
   void theSameBytesAfterEveryKill() throws Exception {
     Random random = new Random(5);
+    checkpoint = smaller().write(folder.resolve("smaller"));
+    succeed(arguments("uninterrupted.gguf", "-t", "1"));
     Path out = folder.resolve("killed.gguf");
     Path work = folder.resolve("killed.gguf.work");
     for (int kill = 0; kill < 10; kill++) {
@@ -158,12 +165,12 @@ class QuantizeTest {
       process.destroyForcibly().waitFor();
     }
     if (Files.notExists(out)) {
-      Launch refused = Launch.of(arguments("killed.gguf", "--seed", "7", "--resume"));
+      Launch refused = Launch.here(arguments("killed.gguf", "--seed", "7", "--resume"));
       assertTrue(refused.err().contains("begun with another seed (1, now 7)"), refused.err());
-      assertTrue(Launch.of(arguments("killed.gguf")).err().contains("--resume goes on"));
+      assertTrue(Launch.here(arguments("killed.gguf")).err().contains("--resume goes on"));
       succeed(arguments("killed.gguf", "-t", "2", "--resume"));
     }
-    assertSame("killed.gguf");
+    assertEquals(-1, Files.mismatch(folder.resolve("uninterrupted.gguf"), out));
   }
 
   /** Waits until one more matrix than kills so far is there. */
@@ -189,7 +196,7 @@ class QuantizeTest {
     assertSame("again.gguf");
     Path mean = folder.resolve("mean.gguf");
     succeed(concat(rest, "quantize", "--hessian", "layer-mean", "--compatible", "-o", mean + ""));
-    String shown = Launch.of("inspect", mean + "").out();
+    String shown = Launch.here("inspect", mean + "").out();
     assertTrue(shown.contains("Metadata (17)"), shown);
     assertTrue(shown.contains("olmoe.expert_weights_scale"), shown);
     assertTrue(shown.matches("(?s).*token_embd.weight +F32 .*"), shown);
@@ -208,7 +215,7 @@ class QuantizeTest {
       succeed(arguments("joined.gguf", "--shard", shard + "/3", "-t", "2"));
     }
     String[] merge = {"merge", "-m", whole + "", "-o", folder.resolve("joined.gguf") + ""};
-    Launch launch = Launch.of(merge);
+    Launch launch = Launch.here(merge);
     assertTrue(launch.sentence().contains("of 3 shards [2] are missing"), launch.err());
     // The machine of the second has Hessians from elsewhere, and is interrupted.
     String[] second = arguments("joined.gguf", "--shard", "2/3", "--hessians", hessians + "");
@@ -216,12 +223,12 @@ class QuantizeTest {
     Process process = Launch.begin(folder.resolve("out"), folder.resolve("err"), second);
     await(process, units, 1);
     process.destroyForcibly().waitFor();
-    assertTrue(Launch.of(merge).sentence().contains("is unfinished"));
+    assertTrue(Launch.here(merge).sentence().contains("is unfinished"));
     succeed(concat(new String[] {"--resume"}, second));
     assertFalse(Files.exists(folder.resolve("joined.gguf")));
     succeed(arguments("other", "--shard", "1/30", "--seed", "2"));
     String other = folder.resolve("other.shard-1-of-30").toString();
-    launch = Launch.of(concat(new String[] {units + "", other}, merge));
+    launch = Launch.here(concat(new String[] {units + "", other}, merge));
     assertTrue(launch.sentence().contains("seed is 1 in one and 2 in the other"), launch.err());
     succeed(merge);
     assertSame("joined.gguf");
@@ -239,7 +246,7 @@ class QuantizeTest {
     Files.delete(unit);
     Path unfinished = work.resolve("blk.0.attn_q.0.unit.part");
     Files.createSymbolicLink(unfinished, Path.of("/dev/full"));
-    Launch launch = Launch.of(concat(new String[] {"--resume"}, shard));
+    Launch launch = Launch.here(concat(new String[] {"--resume"}, shard));
     assertEquals(1, launch.exitCode());
     String said = launch.err();
     assertTrue(said.contains("No space left on device); finished work is kept"), said);
@@ -251,31 +258,61 @@ class QuantizeTest {
   @Test
   void leversChangeTheFileAndAreSaidInIt() throws Exception {
     Path best = folder.resolve("best.gguf");
-    Path report = folder.resolve("best.jsonl");
-    Launch launch =
-        Launch.of(arguments("best.gguf", "--recipe", "best", "--json-report", report + ""));
+    Launch launch = Launch.here(arguments("best.gguf", "--recipe", "best"));
     assertEquals(0, launch.exitCode(), launch.err());
     assertTrue(launch.err().contains("held-out text after 1 passes of tuning: "), launch.err());
-    String said = Launch.of("inspect", best + "").out();
+    assertTrue(
+        launch.err().matches("(?s)estimate: [^(]*\\(calibration .*, tuning .*"), launch.err());
+    String said = Launch.here("inspect", best + "").out();
     assertTrue(said.matches("(?s).*espalier.quantisation.tuning +\\S+ +1.*"), said);
+    assertTrue(said.matches("(?s).*espalier.quantisation.objective +\\S+ +predictions.*"), said);
     Path published = model;
-    String shown = Launch.of("inspect", published + "").out();
+    String shown = Launch.here("inspect", published + "").out();
+    assertTrue(shown.matches("(?s).*espalier.quantisation.objective +\\S+ +outputs.*"), shown);
     assertTrue(shown.matches("(?s).*espalier.quantisation.weighting +\\S+ +none.*"), shown);
     assertTrue(shown.matches("(?s).*espalier.quantisation.tuning +\\S+ +0.*"), shown);
     assertEquals(Files.size(published) / 4096, Files.size(best) / 4096, "no more bits");
     assertNotEquals(-1, Files.mismatch(published, best));
+    Path report = folder.resolve("refined.jsonl");
+    succeed(arguments("refined.gguf", "--refine", "1", "--json-report", report + ""));
     double before = loss(shared.resolve("report.jsonl"));
     double after = loss(report);
     assertTrue(after < before, after + " against " + before);
     Path attention = folder.resolve("attention.gguf");
     succeed(arguments("attention.gguf", "--recipe", "best", "--attention", "q8_0"));
-    shown = Launch.of("inspect", attention + "").out();
+    shown = Launch.here("inspect", attention + "").out();
     assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q8_0 .*"), shown);
-    Launch refused = Launch.of(arguments("new.gguf", "--inputs", "rounded"));
+    Launch refused = Launch.here(arguments("new.gguf", "--inputs", "rounded"));
     assertEquals(2, refused.exitCode());
     assertTrue(refused.sentence().contains("quantized or original"), refused.err());
-    refused = Launch.of(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
+    refused = Launch.here(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
     assertTrue(refused.sentence().contains("--shard goes with"), refused.err());
+    refused =
+        Launch.here(arguments("new.gguf", "--objective", "predictions", "--weighting", "gates"));
+    assertTrue(refused.sentence().contains("goes with --hessian per-expert"), refused.err());
+  }
+
+  /** Whatever the thread count, from saved moments, and in shards. */
+  @Test
+  void theSameBytesWherePredictionsCount() throws Exception {
+    checkpoint = smaller().write(folder.resolve("smaller"));
+    String[] recipe = {"--recipe", "best", "--tune", "0"};
+    succeed(arguments("one.gguf", concat(recipe, "-t", "1")));
+    Path moments = folder.resolve("moments");
+    succeed(arguments("saving.gguf", concat(recipe, "-t", "3", "--hessians", moments + "")));
+    String[] saved = {"quantize", "-m", checkpoint + "", "--hessians", moments + ""};
+    succeed(concat(recipe, concat(new String[] {"-o", folder + "/saved.gguf"}, saved)));
+    Launch refused =
+        Launch.here(
+            concat(new String[] {"-o", folder + "/x.gguf", "--objective", "outputs"}, saved));
+    assertTrue(refused.sentence().contains("made with --objective predictions"), refused.err());
+    for (String shard : List.of("1/2", "2/2")) {
+      succeed(arguments("joined.gguf", concat(recipe, "--shard", shard)));
+    }
+    succeed("merge", "-m", checkpoint + "", "-o", folder.resolve("joined.gguf") + "");
+    for (String other : List.of("saving.gguf", "saved.gguf", "joined.gguf")) {
+      assertEquals(-1, Files.mismatch(folder.resolve("one.gguf"), folder.resolve(other)), other);
+    }
   }
 
   /** Mean over all matrices. A model of random weights says too little for a test of its KL. */
@@ -290,11 +327,11 @@ class QuantizeTest {
   @Test
   void whatTheCodecCannotHoldStaysPlain() throws Exception {
     checkpoint = new Checkpoint(256, 48, 2).write(folder.resolve("odd"));
-    Launch launch = Launch.of(arguments("odd.gguf", "--embeddings", "q8_0"));
+    Launch launch = Launch.here(arguments("odd.gguf", "--embeddings", "q8_0"));
     assertEquals(0, launch.exitCode(), launch.err());
     assertTrue(
         launch.err().contains("'blk.1.ffn_down_exps' (2 × 256 × 48) stays BF16"), launch.err());
-    String shown = Launch.of("inspect", folder + "/odd.gguf").out();
+    String shown = Launch.here("inspect", folder + "/odd.gguf").out();
     assertTrue(shown.matches("(?s).*blk.1.ffn_down_exps.weight +BF16 .*"), shown);
     assertTrue(shown.matches("(?s).*token_embd.weight +Q8_0 .*"), shown);
   }
@@ -303,7 +340,7 @@ class QuantizeTest {
   void badInputIsOneSentenceAndFinishedWorkIsKept() throws Exception {
     String name = "model.layers.1.mlp.experts.1.down_proj.weight";
     checkpoint = small().set(name, 300, Float.NaN).write(folder.resolve("broken"));
-    Launch launch = Launch.of(arguments("new.gguf"));
+    Launch launch = Launch.here(arguments("new.gguf"));
     assertEquals(1, launch.exitCode());
     assertTrue(
         launch.err().contains("blk.1.ffn_down_exps.weight is NaN (expert 1, row 1, column 44)"));
@@ -312,9 +349,9 @@ class QuantizeTest {
     }
     assertFalse(Files.exists(folder.resolve("new.gguf")));
     Path embeddings =
-        small().set("lm_head.weight", 5, Float.NEGATIVE_INFINITY).write(folder.resolve("head"));
+        smaller().set("lm_head.weight", 5, Float.NEGATIVE_INFINITY).write(folder.resolve("head"));
     launch =
-        Launch.of(
+        Launch.here(
             "quantize",
             "-m",
             embeddings + "",
@@ -330,15 +367,15 @@ class QuantizeTest {
     Path second = checkpoint.resolve("model-00002-of-00002.safetensors");
     byte[] bytes = Files.readAllBytes(second);
     Files.write(second, java.util.Arrays.copyOf(bytes, bytes.length / 2));
-    launch = Launch.of(arguments("new.gguf", "--resume"));
+    launch = Launch.here(arguments("new.gguf", "--resume"));
     assertTrue(launch.sentence().contains("model-00002-of-00002.safetensors"), launch.err());
     Files.delete(second);
-    launch = Launch.of(arguments("new.gguf", "--resume"));
+    launch = Launch.here(arguments("new.gguf", "--resume"));
     assertTrue(launch.sentence().contains("model-00002-of-00002.safetensors"), launch.err());
-    launch = Launch.of(arguments("new.gguf", "--length", "31", "--hessian", "median"));
+    launch = Launch.here(arguments("new.gguf", "--length", "31", "--hessian", "median"));
     assertEquals(2, launch.exitCode());
     assertTrue(launch.sentence().contains("per-expert, layer-mean and token-weighted"));
-    assertTrue(Launch.of(arguments("new.gguf", "--shard", "3/2")).sentence().contains("shard"));
+    assertTrue(Launch.here(arguments("new.gguf", "--shard", "3/2")).sentence().contains("shard"));
   }
 
   @Test
@@ -350,6 +387,6 @@ class QuantizeTest {
     process.destroy(); // SIGTERM takes the same way as SIGINT
     assertEquals(143, Launch.ended(process, out, err).exitCode());
     assertFalse(Files.readString(err).contains("Exception"), Files.readString(err));
-    assertTrue(Launch.of(arguments("new.gguf")).sentence().contains("--resume goes on"));
+    assertTrue(Launch.here(arguments("new.gguf")).sentence().contains("--resume goes on"));
   }
 }

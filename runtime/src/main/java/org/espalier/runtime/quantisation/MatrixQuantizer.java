@@ -1,5 +1,8 @@
 package org.espalier.runtime.quantisation;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.espalier.api.EspalierException.MalformedModel;
@@ -55,12 +58,31 @@ public final class MatrixQuantizer {
         name, hessian, inputSigns, tiles.grid().columns(), damping, algebra, parallel);
   }
 
+  /** The same for the second moment that says how errors of outputs count. */
+  public RotatedHessian rotateOutputs(
+      String name, FloatMatrix moment, float[] outputSigns, double damping) {
+    return RotatedHessian.of(
+        name, moment, outputSigns, tiles.grid().rows(), damping, algebra, parallel);
+  }
+
+  /** Quantises one matrix of which all outputs count alike. */
+  public QuantizedMatrix quantize(
+      String name,
+      FloatMatrix weights,
+      RotatedHessian hessian,
+      float[] outputSigns,
+      Packing packing) {
+    return quantize(name, weights, hessian, Optional.empty(), outputSigns, packing);
+  }
+
   /**
    * Quantises one matrix.
    *
    * @param name for messages
    * @param weights m × n; left as they are
    * @param hessian of its inputs, with the signs of the input rotation
+   * @param outputs how errors of two outputs count together, with the signs of the output rotation;
+   *     empty: all outputs count alike
    * @param outputSigns m values
    * @param packing of the operator that the matrix belongs to
    * @throws MalformedModel when a weight is not finite
@@ -70,6 +92,7 @@ public final class MatrixQuantizer {
       String name,
       FloatMatrix weights,
       RotatedHessian hessian,
+      Optional<RotatedHessian> outputs,
       float[] outputSigns,
       Packing packing) {
     TileGrid grid = tiles.grid();
@@ -106,21 +129,11 @@ public final class MatrixQuantizer {
 
     byte[] codes =
         new byte[Math.multiplyExact(m / grid.rows() * (n / grid.columns()), tiles.codeBytes())];
-    TileRow.Loss[] losses = new TileRow.Loss[m / grid.rows()];
-    parallel.run(
-        losses.length,
-        row -> {
-          TileQuantizer.Search search = search();
-          FloatMatrix part = rotated.rows(row * grid.rows(), grid.rows());
-          int codeBytes = tiles.codeBytes();
-          TileRow tileRow = new TileRow(part, scale, hessian, grid, algebra, codes, codeBytes, row);
-          tileRow.quantize(search);
-          for (int pass = 0; pass < refinements; pass++) {
-            new Refinement(tileRow, hessian, grid, codeBytes, algebra).pass(search);
-          }
-          losses[row] = tileRow.loss(stored);
-          idle.add(search);
-        });
+    Rows rows = new Rows(rotated, scale, hessian, codes);
+    List<TileRow.Loss> losses =
+        outputs.isPresent()
+            ? oneByOne(rows, new OutputSide(outputs.get(), grid, n, algebra), stored)
+            : independently(rows, stored);
     TileRow.Loss total = TileRow.Loss.NONE;
     for (TileRow.Loss loss : losses) {
       total = total.plus(loss);
@@ -131,6 +144,69 @@ public final class MatrixQuantizer {
         total.weightedError() / m,
         total.weightedEnergy() / m,
         total.energy() == 0 ? 0 : total.error() / total.energy());
+  }
+
+  /** A matrix in work. */
+  private record Rows(FloatMatrix rotated, double scale, RotatedHessian hessian, byte[] codes) {}
+
+  private int count(Rows rows) {
+    return rows.rotated().rows() / tiles.grid().rows();
+  }
+
+  private TileRow tileRow(Rows rows, int row) {
+    int height = tiles.grid().rows();
+    return new TileRow(
+        rows.rotated().rows(row * height, height),
+        rows.scale(),
+        rows.hessian(),
+        tiles.grid(),
+        algebra,
+        rows.codes(),
+        tiles.codeBytes(),
+        row);
+  }
+
+  private Refinement refinement(Rows rows, TileRow tileRow, Optional<FloatMatrix> between) {
+    return new Refinement(
+        tileRow, rows.hessian(), between, tiles.grid(), tiles.codeBytes(), algebra);
+  }
+
+  private List<TileRow.Loss> independently(Rows rows, float stored) {
+    TileRow.Loss[] losses = new TileRow.Loss[count(rows)];
+    parallel.run(
+        losses.length,
+        row -> {
+          TileQuantizer.Search search = search();
+          TileRow tileRow = tileRow(rows, row);
+          tileRow.quantize(search);
+          for (int pass = 0; pass < refinements; pass++) {
+            refinement(rows, tileRow, Optional.empty()).pass(search);
+          }
+          losses[row] = tileRow.loss(stored);
+          idle.add(search);
+        });
+    return List.of(losses);
+  }
+
+  /** Rows that depend on each other, from the last to the first. */
+  private List<TileRow.Loss> oneByOne(Rows rows, OutputSide side, float stored) {
+    TileQuantizer.Search search = search();
+    TileRow[] tileRows = new TileRow[count(rows)];
+    for (int row = tileRows.length - 1; row >= 0; row--) {
+      tileRows[row] = tileRow(rows, row);
+      tileRows[row].shift(side.feedback(row));
+      tileRows[row].quantize(search);
+      side.put(row, tileRows[row]);
+    }
+    for (int pass = 0; pass < refinements; pass++) {
+      for (int row = tileRows.length - 1; row >= 0; row--) {
+        tileRows[row].shift(side.others(row));
+        refinement(rows, tileRows[row], Optional.of(side.block(row))).pass(search);
+        side.put(row, tileRows[row]);
+      }
+    }
+    idle.add(search);
+    return Arrays.stream(tileRows).map(row -> row.loss(stored)).toList();
   }
 
   private TileQuantizer.Search search() {

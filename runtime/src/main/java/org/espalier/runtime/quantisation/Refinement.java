@@ -1,5 +1,6 @@
 package org.espalier.runtime.quantisation;
 
+import java.util.Optional;
 import org.espalier.api.codec.TileQuantizer;
 import org.espalier.api.linear.TileGrid;
 import org.espalier.api.math.FloatMatrix;
@@ -25,15 +26,25 @@ final class Refinement {
   /** e H̃. */
   private final FloatMatrix weighted;
 
+  /** How errors of two rows count together; empty: not at all. */
+  private final Optional<FloatMatrix> between;
+
   private final float[] others;
   private final float[] target;
   private final float[] reconstruction;
   private final float[] change;
+  private final double[] slopes;
   private final byte[] code;
 
   Refinement(
-      TileRow row, RotatedHessian hessian, TileGrid grid, int codeBytes, LinearAlgebra algebra) {
+      TileRow row,
+      RotatedHessian hessian,
+      Optional<FloatMatrix> between,
+      TileGrid grid,
+      int codeBytes,
+      LinearAlgebra algebra) {
     this.row = row;
+    this.between = between;
     this.hessian = hessian;
     this.algebra = algebra;
     this.rows = grid.rows();
@@ -45,6 +56,7 @@ final class Refinement {
     this.target = new float[grid.size()];
     this.reconstruction = new float[grid.size()];
     this.change = new float[grid.size()];
+    this.slopes = new double[grid.size()];
     this.code = new byte[codeBytes];
   }
 
@@ -86,9 +98,11 @@ final class Refinement {
     }
   }
 
-  /** Σ over rows of d (H̃_jj (e + e′)ᵀ + 2 Sᵀ), where d = e′ − e is the change of the error. */
+  /**
+   * Σ over rows, or over pairs of rows, of d (H̃_jj (e + e′)ᵀ + 2 Sᵀ), where d = e′ − e is the
+   * change of the error.
+   */
   private double lossChange(int first) {
-    double loss = 0;
     float[] sum = new float[columns];
     for (int i = 0; i < rows; i++) {
       for (int j = 0; j < columns; j++) {
@@ -102,7 +116,16 @@ final class Refinement {
         for (int k = 0; k < columns; k++) {
           slope += (double) sum[k] * hessian.rotated().get(first + k, first + j);
         }
-        loss += change[i * columns + j] * slope;
+        slopes[i * columns + j] = slope;
+      }
+    }
+    double loss = 0;
+    for (int i = 0; i < rows; i++) {
+      for (int other = 0; other < rows; other++) {
+        double factor = between.isPresent() ? between.get().get(i, other) : i == other ? 1 : 0;
+        for (int j = 0; factor != 0 && j < columns; j++) {
+          loss += factor * change[i * columns + j] * slopes[other * columns + j];
+        }
       }
     }
     return loss;

@@ -17,6 +17,7 @@ final class TileRow {
   private static final int GROUP_COLUMNS = 128;
 
   private final FloatMatrix rotated;
+  private final double scale;
   private final RotatedHessian hessian;
   private final TileGrid grid;
   private final LinearAlgebra algebra;
@@ -54,6 +55,7 @@ final class TileRow {
       int codeBytes,
       int tileRow) {
     this.rotated = rotated;
+    this.scale = scale;
     this.hessian = hessian;
     this.grid = grid;
     this.algebra = algebra;
@@ -134,12 +136,36 @@ final class TileRow {
     }
   }
 
-  /** W̃ / scale. */
+  /**
+   * Aims at W̃ / scale + {@code shift} from now on: what the errors of other rows of tiles ask of
+   * this one.
+   */
+  void shift(FloatMatrix shift) {
+    for (int i = 0; i < unit.rows(); i++) {
+      for (int j = 0; j < unit.columns(); j++) {
+        int at = i * unit.columns() + j;
+        unit.values()[at] = (float) (rotated.get(i, j) / scale) + shift.get(i, j);
+        error.values()[at] = unit.values()[at] - reconstructed.values()[at];
+      }
+    }
+  }
+
+  /** (W̃ − Ŵ) / scale without any shift, into the rows of a matrix. */
+  void unshiftedError(FloatMatrix target) {
+    for (int i = 0; i < unit.rows(); i++) {
+      for (int j = 0; j < unit.columns(); j++) {
+        target.values()[target.row(i) + j] =
+            (float) (rotated.get(i, j) / scale) - reconstructed.get(i, j);
+      }
+    }
+  }
+
+  /** What is aimed at: W̃ / scale and the shift. */
   FloatMatrix unit() {
     return unit;
   }
 
-  /** (W̃ − Ŵ) / scale. */
+  /** What is aimed at less Ŵ / scale. */
   FloatMatrix error() {
     return error;
   }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -34,12 +36,21 @@ class MatrixQuantizerTest {
   void agreesWithTheReference(int m, int n, int tileRows, int tileColumns) {
     ScalarTiles tiles = new ScalarTiles(new TileGrid(tileRows, tileColumns));
     Case given = Case.random(m, n, m * 31L + n);
-    QuantizedMatrix plain = quantize(given, tiles, new PlainAlgebra(), Parallel.SERIAL);
-    QuantizedMatrix fast = quantize(given, tiles, new CpuLinearAlgebra(), Parallel.SERIAL);
+    for (Optional<FloatMatrix> outputs :
+        List.of(Optional.<FloatMatrix>empty(), Optional.of(Case.moments(m, 3)))) {
+      agreesWithTheReference(given, outputs, tiles);
+    }
+  }
+
+  private static void agreesWithTheReference(
+      Case given, Optional<FloatMatrix> outputs, ScalarTiles tiles) {
+    QuantizedMatrix plain = quantize(given, outputs, tiles, new PlainAlgebra(), 0);
+    QuantizedMatrix fast = quantize(given, outputs, tiles, new CpuLinearAlgebra(), 0);
     ReferenceLdlq reference =
         new ReferenceLdlq(
             given.weights,
             given.hessian,
+            outputs,
             given.left,
             given.right,
             RotatedHessian.DEFAULT_DAMPING,
@@ -95,8 +106,48 @@ class MatrixQuantizerTest {
     assertTrue(before < 0.995 * unrefined, before + " after " + unrefined);
   }
 
+  /** Outputs of which some count more, and together. */
+  @ParameterizedTest
+  @CsvSource({"64,64,16,16", "128,64,16,16", "32,128,8,4"})
+  void outputsCount(int m, int n, int tileRows, int tileColumns) {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(tileRows, tileColumns));
+    Case given = Case.random(m, n, 33);
+    FloatMatrix alike = FloatMatrix.zeros(m, m);
+    for (int i = 0; i < m; i++) {
+      alike.values()[i * m + i] = 3;
+    }
+    for (int refinements = 0; refinements < 2; refinements++) {
+      QuantizedMatrix without =
+          quantize(given, Optional.empty(), tiles, new CpuLinearAlgebra(), refinements);
+      QuantizedMatrix with =
+          quantize(given, Optional.of(alike), tiles, new CpuLinearAlgebra(), refinements);
+      assertArrayEquals(without.codes(), with.codes());
+    }
+    Optional<FloatMatrix> outputs = Optional.of(Case.moments(m, 4));
+    double before =
+        lossOf(
+            given,
+            outputs,
+            tiles,
+            quantize(given, Optional.empty(), tiles, new CpuLinearAlgebra(), 0));
+    double worth = 0.95;
+    for (int refinements = 0; refinements < 3; refinements++) {
+      QuantizedMatrix quantized =
+          quantize(given, outputs, tiles, new CpuLinearAlgebra(), refinements);
+      double after = lossOf(given, outputs, tiles, quantized);
+      assertTrue(after < worth * before, after + " after " + before);
+      before = after;
+      worth = 1;
+    }
+  }
+
   /** From the codes alone, in the basis of the weights. */
   private static double lossOf(Case given, ScalarTiles tiles, QuantizedMatrix quantized) {
+    return lossOf(given, Optional.empty(), tiles, quantized);
+  }
+
+  private static double lossOf(
+      Case given, Optional<FloatMatrix> outputs, ScalarTiles tiles, QuantizedMatrix quantized) {
     int m = given.weights.rows();
     int n = given.weights.columns();
     int rows = tiles.grid().rows();
@@ -112,11 +163,22 @@ class MatrixQuantizerTest {
     }
     double[][] h = ReferenceLdlq.rotate(given.hessian, given.right, given.right);
     double[][] w = ReferenceLdlq.rotate(given.weights, given.left, given.right);
-    double loss = 0;
+    double[][] weighted = new double[m][n];
     for (int r = 0; r < m; r++) {
       for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
-          loss += (w[r][i] - core.get(r, i)) * h[i][j] * (w[r][j] - core.get(r, j));
+          weighted[r][j] += (w[r][i] - core.get(r, i)) * h[i][j];
+        }
+      }
+    }
+    double[][] between =
+        outputs.map(g -> ReferenceLdlq.rotate(g, given.left, given.left)).orElse(new double[0][]);
+    double loss = 0;
+    for (int r = 0; r < m; r++) {
+      for (int s = 0; s < m; s++) {
+        double factor = outputs.isPresent() ? between[r][s] : r == s ? 1 : 0;
+        for (int j = 0; factor != 0 && j < n; j++) {
+          loss += factor * weighted[r][j] * (w[s][j] - core.get(s, j));
         }
       }
     }
@@ -233,6 +295,23 @@ class MatrixQuantizerTest {
   }
 
   private static QuantizedMatrix quantize(
+      Case given,
+      Optional<FloatMatrix> outputs,
+      ScalarTiles tiles,
+      LinearAlgebra algebra,
+      int refinements) {
+    MatrixQuantizer quantizer = new MatrixQuantizer(algebra, tiles, Parallel.SERIAL, refinements);
+    double damping = RotatedHessian.DEFAULT_DAMPING;
+    return quantizer.quantize(
+        NAME,
+        given.weights,
+        quantizer.rotate(NAME, given.hessian, given.right, damping),
+        outputs.map(g -> quantizer.rotateOutputs(NAME, g, given.left, damping)),
+        given.left,
+        tiles.packing(given.weights.rows(), given.weights.columns()));
+  }
+
+  private static QuantizedMatrix quantize(
       Case given, MatrixQuantizer quantizer, ScalarTiles tiles) {
     RotatedHessian hessian =
         quantizer.rotate(NAME, given.hessian, given.right, RotatedHessian.DEFAULT_DAMPING);
@@ -252,6 +331,19 @@ class MatrixQuantizerTest {
       for (int i = 0; i < m * n; i++) {
         weights.values()[i] = (float) (0.05 * random.nextGaussian());
       }
+      FloatMatrix hessian = moments(n, random);
+      return new Case(
+          weights,
+          hessian,
+          SignVectors.of(seed, "left", 0, m),
+          SignVectors.of(seed, "right", 0, n));
+    }
+
+    static FloatMatrix moments(int n, long seed) {
+      return moments(n, new Random(seed));
+    }
+
+    private static FloatMatrix moments(int n, Random random) {
       int tokens = 2 * n;
       FloatMatrix inputs = FloatMatrix.zeros(tokens, n);
       for (int t = 0; t < tokens; t++) {
@@ -265,11 +357,7 @@ class MatrixQuantizerTest {
       PlainAlgebra algebra = new PlainAlgebra();
       algebra.addGram(inputs, hessian, Parallel.SERIAL);
       algebra.mirror(hessian, Parallel.SERIAL);
-      return new Case(
-          weights,
-          hessian,
-          SignVectors.of(seed, "left", 0, m),
-          SignVectors.of(seed, "right", 0, n));
+      return hessian;
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.espalier.runtime.quantisation;
 
+import java.util.Optional;
 import org.espalier.api.codec.TileQuantizer;
 import org.espalier.api.math.FloatMatrix;
 
@@ -15,6 +16,7 @@ final class ReferenceLdlq {
   ReferenceLdlq(
       FloatMatrix weights,
       FloatMatrix hessian,
+      Optional<FloatMatrix> outputs,
       float[] left,
       float[] right,
       double damping,
@@ -30,11 +32,17 @@ final class ReferenceLdlq {
     scale = squares == 0 ? 1 : Math.sqrt(squares / ((double) m * n));
     double[][] l = blockFactor(h, damping, columns);
     codes = new byte[m / rows * (n / columns) * tiles.codeBytes()];
-    double[][] quantised = new double[m][n];
     double[][] difference = new double[m][n];
-    for (int first = n - columns; first >= 0; first -= columns) {
-      double[][] correction = multiply(difference, l);
-      for (int row = 0; row < m; row += rows) {
+    // (I + A)ᵀ with A of the outputs, the identity where they count alike.
+    double[][] across = identity(m);
+    if (outputs.isPresent()) {
+      add(across, blockFactor(rotate(outputs.get(), left, left), damping, rows));
+    }
+    for (int row = m - rows; row >= 0; row -= rows) {
+      for (int first = n - columns; first >= 0; first -= columns) {
+        // (I + A)ᵀ E (I + B) − E with what is not yet known as zero.
+        double[][] correction = multiply(transpose(across), difference);
+        add(correction, multiply(correction, l));
         float[] target = new float[rows * columns];
         for (int i = 0; i < target.length; i++) {
           int r = row + i / columns;
@@ -47,18 +55,31 @@ final class ReferenceLdlq {
         int tile = row / rows * (n / columns) + first / columns;
         System.arraycopy(code, 0, codes, tile * code.length, code.length);
         for (int i = 0; i < target.length; i++) {
-          quantised[row + i / columns][first + i % columns] = scale * reconstruction[i];
-        }
-      }
-      for (int i = 0; i < m; i++) {
-        for (int j = first; j < first + columns; j++) {
-          difference[i][j] = rotated[i][j] - quantised[i][j];
+          int r = row + i / columns;
+          int c = first + i % columns;
+          difference[r][c] = rotated[r][c] - scale * reconstruction[i];
         }
       }
     }
     proxyLoss = trace(multiply(multiply(difference, h), transpose(difference))) / m;
     proxyEnergy = trace(multiply(multiply(rotated, h), transpose(rotated))) / m;
     relativeError = squares == 0 ? 0 : trace(multiply(difference, transpose(difference))) / squares;
+  }
+
+  private static double[][] identity(int n) {
+    double[][] identity = new double[n][n];
+    for (int i = 0; i < n; i++) {
+      identity[i][i] = 1;
+    }
+    return identity;
+  }
+
+  private static void add(double[][] a, double[][] b) {
+    for (int i = 0; i < a.length; i++) {
+      for (int j = 0; j < a[i].length; j++) {
+        a[i][j] += b[i][j];
+      }
+    }
   }
 
   /** Ĥ diag(left) X diag(right) Ĥ. */

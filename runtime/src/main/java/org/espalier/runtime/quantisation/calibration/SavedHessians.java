@@ -20,7 +20,8 @@ import org.espalier.api.model.ActivationSite;
 
 /**
  * Hessians in a folder, each in a file of NumPy's format (F32, n × n) named after its site, such as
- * {@code layer3.expert_input.17.npy}. A text for each layer counts the tokens of its sites; it is
+ * {@code layer3.expert_input.17.npy}, or after its matrix, such as {@code
+ * blk.3.ffn_up_exps.17.outputs.npy}. A text for each layer counts the tokens of its sites; it is
  * written when all of them are there. {@code calibration.txt} says what they were made of.
  *
  * @param folder where they are
@@ -68,10 +69,17 @@ public record SavedHessians(Path folder) {
 
   /** Keeps those of one layer. */
   public void save(int layer, Map<ActivationSite, Hessian> hessians) {
+    Map<String, Hessian> named = new LinkedHashMap<>();
+    hessians.forEach((site, hessian) -> named.put(name(site), hessian));
+    saveNamed(layer, named);
+  }
+
+  /** Keeps those of one layer, by the names of their files. */
+  public void saveNamed(int layer, Map<String, Hessian> hessians) {
     Map<String, String> counts = new LinkedHashMap<>();
-    hessians.forEach((site, hessian) -> {
-      counts.put(name(site), Long.toString(hessian.tokens()));
-      write(folder.resolve(name(site) + ".npy"), hessian.matrix());
+    hessians.forEach((name, hessian) -> {
+      counts.put(name, Long.toString(hessian.tokens()));
+      write(folder.resolve(name + ".npy"), hessian.matrix());
     });
     put(tokens(layer), counts);
   }
@@ -83,18 +91,30 @@ public record SavedHessians(Path folder) {
    * @throws MalformedData when one is missing or of another size
    */
   public Map<ActivationSite, Hessian> load(int layer, Map<ActivationSite, Integer> widths) {
-    Map<String, String> counts = texts(tokens(layer)).orElseGet(Map::of);
+    Map<String, String> counts = counts(layer);
     Map<ActivationSite, Hessian> hessians = new LinkedHashMap<>();
-    widths.forEach((site, width) -> {
-      String count = counts.get(name(site));
-      if (count == null || !count.matches("[0-9]{1,18}")) {
-        throw new MalformedData(
-            "%s does not count the tokens of %s".formatted(tokens(layer), name(site)));
-      }
-      FloatMatrix matrix = read(folder.resolve(name(site) + ".npy"), width);
-      hessians.put(site, new Hessian(matrix, Long.parseLong(count)));
-    });
+    widths.forEach((site, width) -> hessians.put(site, load(layer, counts, name(site), width)));
     return hessians;
+  }
+
+  /** Reads those of one layer, by the names of their files. */
+  public Map<String, Hessian> loadNamed(int layer, Map<String, Integer> widths) {
+    Map<String, String> counts = counts(layer);
+    Map<String, Hessian> hessians = new LinkedHashMap<>();
+    widths.forEach((name, width) -> hessians.put(name, load(layer, counts, name, width)));
+    return hessians;
+  }
+
+  private Map<String, String> counts(int layer) {
+    return texts(tokens(layer)).orElseGet(Map::of);
+  }
+
+  private Hessian load(int layer, Map<String, String> counts, String name, int width) {
+    String count = counts.get(name);
+    if (count == null || !count.matches("[0-9]{1,18}")) {
+      throw new MalformedData("%s does not count the tokens of %s".formatted(tokens(layer), name));
+    }
+    return new Hessian(read(folder.resolve(name + ".npy"), width), Long.parseLong(count));
   }
 
   private static String name(ActivationSite site) {

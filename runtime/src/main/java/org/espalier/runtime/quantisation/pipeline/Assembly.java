@@ -26,9 +26,7 @@ record Assembly(
 
   /** How many rows of token table and head are kept. */
   int vocabulary() {
-    return options.compatible()
-        ? FileMetadata.publishedVocabulary(source.artifact().metadata(), source.plan().vocabulary())
-        : source.plan().vocabulary();
+    return FileMetadata.vocabulary(source, options);
   }
 
   /**
@@ -64,6 +62,7 @@ record Assembly(
     values.put("damping", FileMetadata.real(options.damping()));
     values.put("refinements", FileMetadata.whole(options.refinements()));
     Recipe recipe = options.recipe();
+    values.put("objective", FileMetadata.text(recipe.predictions() ? "predictions" : "outputs"));
     values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
     values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));

@@ -53,6 +53,12 @@ record CalibrationSource(
       throw new InvalidRequest(
           "the Hessians in %s are of another model".formatted(folder.folder()));
     }
+    boolean predictions = description.containsKey("objective");
+    if (predictions != recipe.predictions()) {
+      throw new InvalidRequest(
+          "the Hessians in %s were made with --objective %s"
+              .formatted(folder.folder(), predictions ? "predictions" : "outputs"));
+    }
     boolean gated = description.containsKey("gates");
     if (gated != recipe.gates()) {
       throw new InvalidRequest(

@@ -15,17 +15,24 @@ import org.espalier.runtime.quantisation.WorkerThreads;
 import org.espalier.runtime.quantisation.calibration.CalibrationTokens;
 import org.espalier.runtime.quantisation.calibration.LayerPasses;
 import org.espalier.runtime.quantisation.calibration.ResidualRows;
+import org.espalier.runtime.quantisation.tuning.PredictionMoments;
 
 /**
  * What a quantisation will take: times from short runs on this machine, sizes by counting.
  *
- * @param calibrationSeconds forward passes and second moments
+ * @param calibrationSeconds passes over the text, and second moments
  * @param matrixSeconds Hessians rotated and factored, and codes found
+ * @param tuningSeconds passes that tune what is stored in F32
  * @param memory bytes: the heap as far as it will grow, the weights of a layer, mapped, and the
  *     program
  * @param scratch bytes on disk at most, besides the new file
  */
-record Estimate(double calibrationSeconds, double matrixSeconds, long memory, long scratch) {
+record Estimate(
+    double calibrationSeconds,
+    double matrixSeconds,
+    double tuningSeconds,
+    long memory,
+    long scratch) {
   /** The program itself and its compiled code. */
   private static final long PROGRAM = 300L << 20;
 
@@ -60,16 +67,37 @@ record Estimate(double calibrationSeconds, double matrixSeconds, long memory, lo
     long heap = heap(source, operators, options.threads());
     requireHeap(heap);
     Trial trial = new Trial(tools, options, workers);
-    double calibration =
-        tokens.isEmpty() || layers.isEmpty()
-            ? 0
-            : calibration(source, operators, layers, tokens.get(), trial);
+    Recipe recipe = options.recipe();
+    boolean reads = tokens.isPresent() && !layers.isEmpty();
+    boolean backwards = reads && recipe.predictions();
+    Optional<WholeModelTrial> whole =
+        tokens.map(t -> new WholeModelTrial(source, t, tools, options, workers));
+    double calibration = 0;
+    if (backwards) {
+      calibration = whole.get().moments();
+    } else if (reads) {
+      calibration = calibration(source, operators, layers, tokens.get(), recipe, trial);
+    }
+    boolean tunes =
+        recipe.tuning() > 0 && ModelTuning.hindrance(source, tokens, options.threads()).isEmpty();
+    long decoded = 0;
+    if (backwards) {
+      decoded = PredictionMoments.bytes(source.plan(), tokens.get().length(), options.threads());
+    }
+    if (tunes) {
+      decoded = Math.max(decoded, ModelTuning.bytes(source, tokens.get(), options.threads()));
+    }
     long mapped = weights(operators).values().stream().mapToLong(Long::longValue).max().orElse(0);
     return new Estimate(
         calibration,
         open.isEmpty() ? 0 : trial.matrices(open),
-        Math.min(heap + garbage(open), Runtime.getRuntime().maxMemory()) + mapped + PROGRAM,
-        scratch(source, open, layers.isEmpty() ? 0 : tokens.map(t -> t.count()).orElse(0L)));
+        tunes ? whole.get().tuning() : 0,
+        Math.min(
+                Math.max(heap + garbage(open), decoded + decoded / 2),
+                Runtime.getRuntime().maxMemory())
+            + mapped
+            + PROGRAM,
+        scratch(source, open, reads && !backwards ? tokens.get().count() : 0));
   }
 
   /** Layers before the last one that is needed are passed through, observed or not. */
@@ -78,9 +106,12 @@ record Estimate(double calibrationSeconds, double matrixSeconds, long memory, lo
       List<Operator> operators,
       List<Integer> layers,
       CalibrationTokens tokens,
+      Recipe recipe,
       Trial trial) {
     int first = layers.getFirst();
-    int passed = layers.getLast() + 1 - layers.size();
+    // Behind a quantised layer its rows are read once more.
+    int again = recipe.quantizedInputs() ? layers.size() - 1 : 0;
+    int passed = layers.getLast() + 1 - layers.size() + again;
     int together = LayerPasses.together(tokens.length(), tokens.sequences().size());
     int passes = Math.ceilDiv(tokens.sequences().size(), together);
     double passing =
@@ -156,17 +187,18 @@ record Estimate(double calibrationSeconds, double matrixSeconds, long memory, lo
   }
 
   double seconds() {
-    return calibrationSeconds + matrixSeconds;
+    return calibrationSeconds + matrixSeconds + tuningSeconds;
   }
 
   void tell(QuantizationListener listener) {
     listener.stage(
         String.format(
             Locale.ROOT,
-            "estimate: %s (calibration %s, matrices %s), memory %.2f GB, scratch disk %.2f GB",
+            "estimate: %s (calibration %s, matrices %s%s), memory %.2f GB, scratch disk %.2f GB",
             duration(seconds()),
             duration(calibrationSeconds),
             duration(matrixSeconds),
+            tuningSeconds > 0 ? ", tuning " + duration(tuningSeconds) : "",
             memory / 1e9,
             scratch / 1e9));
   }

@@ -92,6 +92,13 @@ final class FileMetadata {
     return count;
   }
 
+  /** How many rows of token table and head a file keeps. */
+  static int vocabulary(ModelSource source, QuantizationOptions options) {
+    return options.compatible()
+        ? publishedVocabulary(source.artifact().metadata(), source.plan().vocabulary())
+        : source.plan().vocabulary();
+  }
+
   static MetadataValue text(String value) {
     return new MetadataValue.Text(value);
   }

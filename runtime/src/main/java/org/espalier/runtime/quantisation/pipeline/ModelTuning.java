@@ -53,7 +53,7 @@ final class ModelTuning {
     if (tokens.isEmpty()) {
       return Optional.of("the file will not be tuned: that needs --calibration");
     }
-    long needed = Tuning.bytes(source.plan(), tokens.get().count(), tokens.get().length(), threads);
+    long needed = bytes(source, tokens.get(), threads);
     long free = Runtime.getRuntime().maxMemory();
     if (needed <= free) {
       return Optional.empty();
@@ -64,6 +64,17 @@ final class ModelTuning {
             "the file will not be tuned: that holds the model decoded in memory and takes %.1f GB, and Java has %.1f GB",
             needed / 1e9,
             free / 1e9));
+  }
+
+  /** What it takes, about. */
+  static long bytes(ModelSource source, CalibrationTokens tokens, int threads) {
+    return Tuning.bytes(source.plan(), tokens.count(), tokens.length(), threads);
+  }
+
+  /** How files are tuned. */
+  static TuningOptions options(QuantizationOptions options) {
+    return new TuningOptions(
+        options.recipe().tuning(), BATCH, WARM_UP, NORMS, SIGNS, ROUTERS, 0, options.seed());
   }
 
   /** The new numbers. */
@@ -79,8 +90,7 @@ final class ModelTuning {
           new Tuning.Subject(source.plan(), source.content()),
           tokens.sequences(),
           Math.min(vocabulary, plan.vocabulary()),
-          new TuningOptions(
-              options.recipe().tuning(), BATCH, WARM_UP, NORMS, SIGNS, ROUTERS, 0, options.seed()),
+          options(options),
           tools.algebra(),
           workers,
           new Tuning.Progress() {

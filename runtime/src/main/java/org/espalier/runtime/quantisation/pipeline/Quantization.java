@@ -2,6 +2,7 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -34,6 +35,12 @@ import org.espalier.runtime.quantisation.tuning.TunedValues;
  * one by one, and keeps each result. When all are there it writes the file and reads it back.
  */
 public final class Quantization {
+  /**
+   * Moments of gradients are known less well than those of inputs: they get so many times the
+   * damping.
+   */
+  private static final double OUTPUT_DAMPING = 10;
+
   private final Path model;
   private final Path target;
   private final QuantizationTools tools;
@@ -70,7 +77,27 @@ public final class Quantization {
       QuantizationTools tools,
       QuantizationOptions options,
       QuantizationListener listener) {
-    return new Quantization(model, target, tools, options, listener).run(calibration);
+    QuantizationOptions possible = possible(model, calibration, tools, options, listener);
+    return new Quantization(model, target, tools, possible, listener).run(calibration);
+  }
+
+  /** Without what Java has too little memory for. */
+  private static QuantizationOptions possible(
+      Path model,
+      Optional<CalibrationTokens> calibration,
+      QuantizationTools tools,
+      QuantizationOptions options,
+      QuantizationListener listener) {
+    if (!options.recipe().predictions()) {
+      return options;
+    }
+    try (ModelSource source = ModelSource.open(model, tools.providers())) {
+      Optional<String> hindrance =
+          PredictionCalibration.hindrance(
+              source, calibration, options.hessians().map(SavedHessians::new), options.threads());
+      hindrance.ifPresent(listener::notice);
+      return hindrance.isEmpty() ? options : options.with(options.recipe().withoutPredictions());
+    }
   }
 
   /** Where the results of a shard gather, beside the target. */
@@ -229,9 +256,14 @@ public final class Quantization {
                     work,
                     options.seed()))
             : Optional.empty();
+    Optional<PredictionCalibration> predictions =
+        options.recipe().predictions()
+            ? Optional.of(predictions(source, calibration, workers))
+            : Optional.empty();
     Optional<LayerCalibration> passes =
         calibration
             .tokens()
+            .filter(_ -> predictions.isEmpty())
             .map(tokens ->
                 new LayerCalibration(
                     model, source, last, tools, tokens, work, workers, listener, quantized));
@@ -248,7 +280,7 @@ public final class Quantization {
               "layer %d: %d of %d matrices are finished"
                   .formatted(layer, units.size() - open.size(), units.size()));
         }
-        layer(layer, open, calibration, passes, work, workers);
+        layer(layer, open, new Observed(calibration, passes, predictions), work, workers);
       }
       List<MatrixReport> done = units.stream().map(unit -> report(unit, work)).toList();
       done.forEach(listener::finished);
@@ -257,12 +289,34 @@ public final class Quantization {
     return reports;
   }
 
+  private PredictionCalibration predictions(
+      ModelSource source, CalibrationSource calibration, WorkerThreads workers) {
+    return new PredictionCalibration(
+        source,
+        calibration,
+        tools,
+        options,
+        FileMetadata.vocabulary(source, options),
+        workers,
+        listener);
+  }
+
+  /**
+   * Where a layer's Hessians come from.
+   *
+   * @param passes through the layers, where their inputs are observed
+   * @param predictions where those count
+   */
+  private record Observed(
+      CalibrationSource calibration,
+      Optional<LayerCalibration> passes,
+      Optional<PredictionCalibration> predictions) {}
+
   /** Reads the weights through a mapping of its own, which is gone when the layer is done. */
   private void layer(
       int layer,
       List<Operator.Unit> open,
-      CalibrationSource calibration,
-      Optional<LayerCalibration> passes,
+      Observed observed,
       WorkFolder work,
       WorkerThreads workers) {
     try (ModelSource source = ModelSource.open(model, tools.providers())) {
@@ -270,11 +324,24 @@ public final class Quantization {
       List<Operator.Unit> all = units(source.operators(tools.codec(), options.recipe()), layer);
       List<Operator.Unit> units = all.stream().filter(unit -> names.contains(unit.name())).toList();
       requireFinite(units, workers);
+      if (observed.predictions().isPresent()) {
+        quantize(layer, units, observed.predictions().get().of(layer, units), work, workers);
+        return;
+      }
+      Optional<LayerCalibration> passes = observed.passes();
       Map<ActivationSite, Hessian> hessians =
-          hessians(source, layer, LayerCalibration.widths(all), calibration, passes);
+          hessians(source, layer, LayerCalibration.widths(all), observed.calibration(), passes);
       noteUnreached(layer, hessians);
       ExpertHessians.apply(hessians, options.policy(), options.recipe().shrinkage());
-      quantize(layer, units, hessians, work, workers);
+      Map<Operator.Unit, UnitMoments> moments = new HashMap<>();
+      for (Operator.Unit unit : units) {
+        Hessian hessian = hessians.get(unit.site());
+        if (hessian == null) {
+          throw new IllegalStateException("no Hessian for " + unit.name());
+        }
+        moments.put(unit, new UnitMoments(hessian, Optional.empty()));
+      }
+      quantize(layer, units, moments, work, workers);
       passes.ifPresent(p -> p.leave(layer));
     }
   }
@@ -331,7 +398,7 @@ public final class Quantization {
   private void quantize(
       int layer,
       List<Operator.Unit> units,
-      Map<ActivationSite, Hessian> hessians,
+      Map<Operator.Unit, UnitMoments> moments,
       WorkFolder work,
       WorkerThreads workers) {
     MatrixQuantizer quantizer =
@@ -344,11 +411,7 @@ public final class Quantization {
         units.size(),
         i -> {
           Operator.Unit unit = units.get(i);
-          Hessian hessian = hessians.get(unit.site());
-          if (hessian == null) {
-            throw new IllegalStateException("no Hessian for " + unit.name());
-          }
-          work.keep(unit, quantize(unit, hessian, quantizer));
+          work.keep(unit, quantize(unit, moments.get(unit), quantizer));
           progress(stage, done.incrementAndGet(), units.size());
         });
     double seconds = (System.nanoTime() - start) / 1e9;
@@ -365,21 +428,29 @@ public final class Quantization {
     listener.progress(stage, done, total);
   }
 
-  private UnitFile.Result quantize(Operator.Unit unit, Hessian hessian, MatrixQuantizer quantizer) {
+  private UnitFile.Result quantize(
+      Operator.Unit unit, UnitMoments moments, MatrixQuantizer quantizer) {
     Operator operator = unit.operator();
     long seed = options.seed();
     float[] input = SignVectors.of(seed, operator.inputSigns(), unit.expert(), operator.columns());
     float[] output = SignVectors.of(seed, operator.outputSigns(), unit.expert(), operator.rows());
-    RotatedHessian rotated =
-        quantizer.rotate(unit.name(), hessian.matrix(), input, options.damping());
+    RotatedHessian inputs =
+        quantizer.rotate(unit.name(), moments.inputs().matrix(), input, options.damping());
+    Optional<RotatedHessian> outputs =
+        moments
+            .outputs()
+            .map(matrix ->
+                quantizer.rotateOutputs(
+                    unit.name(), matrix, output, OUTPUT_DAMPING * options.damping()));
     QuantizedMatrix matrix =
         quantizer.quantize(
             unit.name(),
             DenseWeights.matrix(operator.source(), unit.expert()),
-            rotated,
+            inputs,
+            outputs,
             output,
             operator.packing());
-    return new UnitFile.Result(matrix, hessian.tokens());
+    return new UnitFile.Result(matrix, moments.inputs().tokens());
   }
 
   private static MatrixReport report(Operator.Unit unit, WorkFolder work) {

@@ -36,4 +36,23 @@ public record QuantizationOptions(
     boolean restart,
     Optional<Path> hessians,
     int threads,
-    Optional<Shard> shard) {}
+    Optional<Shard> shard) {
+
+  /** The same with another recipe. */
+  QuantizationOptions with(Recipe other) {
+    return new QuantizationOptions(
+        seed,
+        policy,
+        damping,
+        refinements,
+        other,
+        compatible,
+        embeddings,
+        name,
+        resume,
+        restart,
+        hessians,
+        threads,
+        shard);
+  }
+}

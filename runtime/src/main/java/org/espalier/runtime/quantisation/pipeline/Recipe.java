@@ -7,6 +7,8 @@ import java.util.Optional;
 /**
  * What is done beyond the published algorithm to lose less at the same bits.
  *
+ * @param predictions whether an error of a matrix counts by what it does to the model's
+ *     predictions, to second order, rather than to the matrix's own outputs
  * @param gates whether a token counts by the square of its gate in an expert's Hessian
  * @param quantizedInputs whether a layer is fitted to what the quantised layers before it give,
  *     rather than to what the original ones give
@@ -15,17 +17,26 @@ import java.util.Optional;
  * @param attention how the matrices of attention are stored instead of in codes; empty: in codes
  */
 public record Recipe(
+    boolean predictions,
     boolean gates,
     boolean quantizedInputs,
     double shrinkage,
     int tuning,
     Optional<EmbeddingType> attention) {
   /** The published algorithm. */
-  public static final Recipe PUBLISHED = new Recipe(false, false, 0, 0, Optional.empty());
+  public static final Recipe PUBLISHED = new Recipe(false, false, false, 0, 0, Optional.empty());
+
+  /** The same with errors counted by what they do to the matrix's own outputs. */
+  Recipe withoutPredictions() {
+    return new Recipe(false, gates, quantizedInputs, shrinkage, tuning, attention);
+  }
 
   /** What Hessians depend on; nothing for the published algorithm. */
   Map<String, String> ofHessians() {
     Map<String, String> description = new LinkedHashMap<>();
+    if (predictions) {
+      description.put("objective", "predictions");
+    }
     if (gates) {
       description.put("gates", "squared");
     }

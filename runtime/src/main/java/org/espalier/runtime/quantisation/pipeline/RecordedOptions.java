@@ -18,6 +18,7 @@ final class RecordedOptions {
     values.put("hessian", Named.of(options.policy()));
     values.put("damping", Double.toString(options.damping()));
     values.put("refinements", Integer.toString(options.refinements()));
+    values.put("objective", options.recipe().predictions() ? "predictions" : "outputs");
     values.put("weighting", options.recipe().gates() ? "gates" : "none");
     values.putAll(options.recipe().ofResults());
     return values;
@@ -65,6 +66,7 @@ final class RecordedOptions {
   private static Recipe recipe(Map<String, String> values) {
     String attention = value(values, "attention");
     return new Recipe(
+        value(values, "objective").equals("predictions"),
         value(values, "weighting").equals("gates"),
         value(values, "inputs").equals("quantized"),
         Double.parseDouble(value(values, "shrinkage")),

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Observer;
@@ -139,30 +140,79 @@ final class Trial {
     int n = shape.inputs();
     MatrixQuantizer quantizer =
         new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
-    int tileRows = Integer.highestOneBit(2 * workers.threads() - 1) * 2;
+    boolean predictions = options.recipe().predictions();
+    // Rows of tiles are shared out among threads, or whole matrices where rows depend on each
+    // other.
+    int tileRows = predictions ? 4 : Integer.highestOneBit(2 * workers.threads() - 1) * 2;
+    int copies = predictions ? workers.threads() : 1;
     int rows = Math.min(shape.outputs(), tileRows * tools.search().grid().rows());
     Packing packing =
         tools.codec().packing(new LinearShape(1, rows, n)).orElseThrow(Unsupported::new);
     FloatMatrix weights = FloatMatrix.of(gaussian(rows * n), rows, n);
-    FloatMatrix hessian = FloatMatrix.zeros(n, n);
-    float[] signs = new float[n];
-    for (int i = 0; i < n; i++) {
-      hessian.values()[i * n + i] = 1 + random.nextFloat();
-      signs[i] = 1;
-    }
-    float[] outputSigns = Arrays.copyOf(signs, rows);
+    FloatMatrix hessian = diagonal(n);
+    Optional<FloatMatrix> outputs =
+        predictions ? Optional.of(diagonal(shape.outputs())) : Optional.empty();
+    FloatMatrix someOutputs = diagonal(rows);
     double preparing = Double.MAX_VALUE;
     double quantising = Double.MAX_VALUE;
     long begin = System.nanoTime();
     for (int i = 0; i < 2 || System.nanoTime() - begin < warmUp * 1e9; i++) {
-      long start = System.nanoTime();
-      RotatedHessian rotated = quantizer.rotate("a trial", hessian, signs, options.damping());
-      long middle = System.nanoTime();
-      quantizer.quantize("a trial", weights, rotated, outputSigns, packing);
-      quantising = Math.min(quantising, (System.nanoTime() - middle) / 1e9);
-      preparing = Math.min(preparing, (middle - start) / 1e9);
+      RotatedHessian[] rotated = new RotatedHessian[2];
+      double prepared =
+          seconds(
+              copies,
+              () -> {
+                outputs.ifPresent(o -> rotate(quantizer, o));
+                return rotate(quantizer, hessian);
+              },
+              rotated);
+      Optional<RotatedHessian> side =
+          outputs.map(
+              _ -> quantizer.rotateOutputs("a trial", someOutputs, ones(rows), options.damping()));
+      double quantised =
+          seconds(
+              copies,
+              () -> {
+                quantizer.quantize("a trial", weights, rotated[0], side, ones(rows), packing);
+                return rotated[0];
+              },
+              rotated);
+      quantising = Math.min(quantising, quantised);
+      preparing = Math.min(preparing, prepared);
     }
     return preparing + quantising * shape.outputs() / rows;
+  }
+
+  private RotatedHessian rotate(MatrixQuantizer quantizer, FloatMatrix matrix) {
+    return quantizer.rotate("a trial", matrix, ones(matrix.rows()), options.damping());
+  }
+
+  /** Seconds of each of some equal tasks that run side by side. */
+  private double seconds(int copies, Supplier<RotatedHessian> task, RotatedHessian[] result) {
+    long start = System.nanoTime();
+    workers.run(
+        copies,
+        copy -> {
+          RotatedHessian made = task.get();
+          if (copy == 0) {
+            result[0] = made;
+          }
+        });
+    return (System.nanoTime() - start) / 1e9 / copies;
+  }
+
+  private FloatMatrix diagonal(int n) {
+    FloatMatrix matrix = FloatMatrix.zeros(n, n);
+    for (int i = 0; i < n; i++) {
+      matrix.values()[i * n + i] = 1 + random.nextFloat();
+    }
+    return matrix;
+  }
+
+  private static float[] ones(int n) {
+    float[] ones = new float[n];
+    Arrays.fill(ones, 1);
+    return ones;
   }
 
   private float[] gaussian(int count) {

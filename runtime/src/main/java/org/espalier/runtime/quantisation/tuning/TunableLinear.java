@@ -1,6 +1,5 @@
 package org.espalier.runtime.quantisation.tuning;
 
-import org.espalier.api.linear.OperatorId;
 import org.espalier.api.math.FloatMatrix;
 import org.espalier.api.math.LinearAlgebra;
 
@@ -33,9 +32,6 @@ final class TunableLinear {
     this.left = left;
     this.right = right;
   }
-
-  /** One matrix of an operator. */
-  record OperatorPart(OperatorId id, int expert) {}
 
   /** Sees what a linear multiplies and how the loss depends on what it gives. */
   interface Watcher {

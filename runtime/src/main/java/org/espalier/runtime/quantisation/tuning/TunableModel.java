@@ -18,7 +18,6 @@ import org.espalier.api.model.ModelContent.Weights;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Norm;
 import org.espalier.api.model.Stage;
-import org.espalier.runtime.quantisation.tuning.TunableLinear.OperatorPart;
 import org.espalier.runtime.quantisation.tuning.TunedValues.Key;
 import org.espalier.runtime.quantisation.tuning.TunedValues.Kind;
 

@@ -22,6 +22,12 @@ public final class Tuning {
   /** Of so many sequences one is held out. */
   private static final int HELD_OUT = 16;
 
+  /** A forward pass takes about so much of a pass forwards and backwards. */
+  private static final double SHARE_OF_FORWARD = 0.3;
+
+  /** The original's head is run, too. */
+  private static final double FORWARDS_OF_DIVERGENCE = 1.3;
+
   private final TunableModel model;
   private final Reference reference;
   private final TuningOptions options;
@@ -83,6 +89,22 @@ public final class Tuning {
   }
 
   /**
+   * How many steps the work of tuning amounts to, forward passes included.
+   *
+   * @param sequences of the calibration
+   */
+  public static double stepsWorth(int sequences, TuningOptions options) {
+    int heldOut = heldOut(sequences);
+    double steps = (double) options.passes() * ((sequences - heldOut) / options.batch());
+    double forwards = sequences + heldOut * (1.0 + options.passes()) * FORWARDS_OF_DIVERGENCE;
+    return steps + forwards * SHARE_OF_FORWARD / options.batch();
+  }
+
+  private static int heldOut(int sequences) {
+    return Math.max(1, sequences / HELD_OUT);
+  }
+
+  /**
    * Tunes a model.
    *
    * @param original what it shall be like
@@ -117,7 +139,7 @@ public final class Tuning {
   }
 
   private TunedValues run() {
-    int heldOut = Math.max(1, reference.sequences().size() / HELD_OUT);
+    int heldOut = heldOut(reference.sequences().size());
     int training = reference.sequences().size() - heldOut;
     List<Integer> rest = IntStream.range(training, reference.sequences().size()).boxed().toList();
     float[] values = model.parameters().values();

@@ -21,4 +21,10 @@ public record TuningOptions(
     double signs,
     double routers,
     double head,
-    long seed) {}
+    long seed) {
+
+  /** The same with another number of passes. */
+  public TuningOptions withPasses(int count) {
+    return new TuningOptions(count, batch, warmUp, norms, signs, routers, head, seed);
+  }
+}

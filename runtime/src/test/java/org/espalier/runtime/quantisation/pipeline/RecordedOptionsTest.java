@@ -20,7 +20,7 @@ class RecordedOptionsTest {
         HessianPolicy.TOKEN_WEIGHTED,
         0.1234567890123,
         3,
-        new Recipe(name.isEmpty(), !name.isEmpty(), 0.5, 2, embeddings),
+        new Recipe(!name.isEmpty(), name.isEmpty(), !name.isEmpty(), 0.5, 2, embeddings),
         embeddings.isEmpty(),
         embeddings,
         name.isEmpty() ? Optional.empty() : Optional.of(name),
