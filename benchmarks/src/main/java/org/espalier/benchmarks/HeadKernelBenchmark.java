@@ -96,7 +96,6 @@ public class HeadKernelBenchmark {
   @Benchmark
   @OperationsPerInvocation(OUTPUTS * INPUTS / 16)
   public float[] multiply() {
-
     for (int output = 0; output < OUTPUTS; output += 128) {
       Objects.requireNonNull(implementation)
           .multiply(0, output, output + 128, input, 0, rows, y, 0, OUTPUTS, scratch);
