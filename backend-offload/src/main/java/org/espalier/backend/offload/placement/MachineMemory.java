@@ -3,7 +3,6 @@ package org.espalier.backend.offload.placement;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -12,13 +11,14 @@ import java.util.regex.Pattern;
 public final class MachineMemory {
   private static final Pattern AVAILABLE = Pattern.compile("MemAvailable:\\s+(\\d+) kB");
 
-  /** Limits of the container that a process sees as its own. */
-  private static final List<String> LIMITS =
-      List.of("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes");
+  /** The process's control group, of the second kind or of the first. */
+  private static final Pattern GROUP = Pattern.compile("(?m)^\\d+:(|memory):(/.*)$");
 
   private MachineMemory() {}
 
-  /** Nine tenths of what Linux says is available, of the container's where that is less. */
+  /**
+   * Nine tenths of what Linux says is available, of its control group's limit where that is less.
+   */
   public static OptionalLong available() {
     return available(Path.of("/"));
   }
@@ -29,13 +29,26 @@ public final class MachineMemory {
       return OptionalLong.empty(); // not Linux
     }
     long bytes = Long.parseLong(matcher.group(1)) << 10;
-    for (String limit : LIMITS) {
-      String text = read(root.resolve(limit)).strip();
-      if (text.matches("\\d{1,18}")) {
-        bytes = Math.min(bytes, Long.parseLong(text));
-      }
+    Matcher group = GROUP.matcher(read(root.resolve("proc/self/cgroup")));
+    while (group.find()) {
+      boolean isFirst = group.group(1).equals("memory");
+      Path top = root.resolve(isFirst ? "sys/fs/cgroup/memory" : "sys/fs/cgroup");
+      String file = isFirst ? "memory.limit_in_bytes" : "memory.max";
+      bytes = Math.min(bytes, limit(top, Path.of(group.group(2)), file));
     }
     return OptionalLong.of(bytes / 10 * 9);
+  }
+
+  /** The least limit of a group and those that it is in; a container sees its own as the top. */
+  private static long limit(Path top, Path group, String file) {
+    long least = Long.MAX_VALUE;
+    for (Path at = group.normalize(); at != null; at = at.getParent()) {
+      String text = read(top.resolve(Path.of("/").relativize(at)).resolve(file)).strip();
+      if (text.matches("\\d{1,18}")) {
+        least = Math.min(least, Long.parseLong(text));
+      }
+    }
+    return least;
   }
 
   private static String read(Path file) {

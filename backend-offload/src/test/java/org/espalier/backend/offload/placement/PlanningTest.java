@@ -94,9 +94,18 @@ class PlanningTest {
         root.resolve("proc/meminfo"), "MemTotal:  2000 kB\nMemAvailable:    1000 kB\n");
     assertEquals(921_600, MachineMemory.available(root).orElseThrow());
     Files.createDirectories(root.resolve("sys/fs/cgroup"));
+    Files.createDirectories(root.resolve("proc/self"));
+    Files.writeString(root.resolve("proc/self/cgroup"), "4:memory:/a/b\n0::/user/app\n");
     Files.writeString(root.resolve("sys/fs/cgroup/memory.max"), "max\n");
     assertEquals(921_600, MachineMemory.available(root).orElseThrow());
     Files.writeString(root.resolve("sys/fs/cgroup/memory.max"), "500000\n");
     assertEquals(450_000, MachineMemory.available(root).orElseThrow());
+    Files.createDirectories(root.resolve("sys/fs/cgroup/user/app"));
+    Files.writeString(root.resolve("sys/fs/cgroup/user/memory.max"), "400000\n");
+    Files.writeString(root.resolve("sys/fs/cgroup/user/app/memory.max"), "max\n");
+    assertEquals(360_000, MachineMemory.available(root).orElseThrow(), "of the group around it");
+    Files.createDirectories(root.resolve("sys/fs/cgroup/memory/a/b"));
+    Files.writeString(root.resolve("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes"), "300000\n");
+    assertEquals(270_000, MachineMemory.available(root).orElseThrow());
   }
 }
