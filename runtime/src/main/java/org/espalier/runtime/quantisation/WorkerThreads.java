@@ -1,8 +1,9 @@
 package org.espalier.runtime.quantisation;
 
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.espalier.api.math.Parallel;
@@ -14,7 +15,7 @@ import org.espalier.api.math.Parallel;
  */
 public final class WorkerThreads implements Parallel, AutoCloseable {
   private final int threads;
-  private final ExecutorService helpers;
+  private final ThreadPoolExecutor helpers;
 
   /**
    * Threads for coarse pieces.
@@ -26,9 +27,14 @@ public final class WorkerThreads implements Parallel, AutoCloseable {
       throw new IllegalArgumentException("at least one thread is needed: " + threads);
     }
     this.threads = threads;
+    int others = Math.max(1, threads - 1);
     this.helpers =
-        Executors.newFixedThreadPool(
-            Math.max(1, threads - 1),
+        new ThreadPoolExecutor(
+            others,
+            others,
+            0,
+            TimeUnit.NANOSECONDS,
+            new LinkedBlockingQueue<>(),
             Thread.ofPlatform().daemon().name("espalier-worker-", 1).factory());
   }
 
@@ -44,11 +50,21 @@ public final class WorkerThreads implements Parallel, AutoCloseable {
       return;
     }
     Phase phase = new Phase(count, task);
+    Runnable help = phase::work;
     for (int i = 1; i < Math.min(threads, count); i++) {
-      helpers.execute(phase::work);
+      helpers.execute(help);
     }
     phase.work();
+    // All pieces have begun. Calls for help that nobody has answered would keep what they work on
+    // in
+    // memory until a helper, busy with a piece from outside, comes to them.
+    while (helpers.remove(help)) {}
     phase.await();
+  }
+
+  /** Calls for help that nobody has answered yet. */
+  int unanswered() {
+    return helpers.getQueue().size();
   }
 
   @Override

@@ -54,6 +54,33 @@ class WorkerThreadsTest {
     }
   }
 
+  /** While all helpers are busy, calls for their help would keep the work of others in memory. */
+  @Test
+  void nothingWaitsForHelpersWhenItIsDone() {
+    CountDownLatch over = new CountDownLatch(1);
+    int[] unanswered = new int[1];
+    try (WorkerThreads workers = new WorkerThreads(2)) {
+      workers.run(
+          2,
+          piece -> {
+            if (piece == 1) {
+              for (int i = 0; i < 100; i++) {
+                workers.run(4, _ -> {});
+              }
+              unanswered[0] = workers.unanswered();
+              over.countDown();
+            } else {
+              try {
+                assertTrue(over.await(20, TimeUnit.SECONDS));
+              } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+            }
+          });
+    }
+    assertEquals(0, unanswered[0]);
+  }
+
   @Test
   void failuresReachTheCaller() {
     try (WorkerThreads workers = new WorkerThreads(2)) {
