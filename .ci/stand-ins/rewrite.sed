@@ -13,7 +13,7 @@ s#espalier ([a-z]+) M( |$)#espalier \1 -m olmoe-qtip-2b-v2.gguf\2#
 s#--(backend|exclude-provider) NAME#--\1 offload#
 s#\bCOMMAND\b#completion#
 s#\bFILE\b#model.gguf#
-s#quantize --shard I/N#quantize -m hf --calibration train.txt -o shared.gguf --shard 1/2#
+s#quantize --shard I/N#quantize -m hf --calibration train.txt -o shared.gguf --sequences 4 --length 32 --shard 1/2#
 s#/path/to/jdk#$JAVA_HOME#
 s#file:///tmp/#file://$PWD/#
 
