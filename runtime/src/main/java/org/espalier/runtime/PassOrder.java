@@ -126,6 +126,11 @@ final class PassOrder implements Executable {
     }
 
     @Override
+    public boolean copyFrom(Session other, int positions) {
+      return session.copyFrom(own(other).session, positions);
+    }
+
+    @Override
     public Rows forward(Activations input, int wanted) {
       lock.lock();
       try {
