@@ -2,7 +2,6 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * What is done beyond the published algorithm to lose less at the same bits.
@@ -14,7 +13,7 @@ import java.util.Optional;
  *     rather than to what the original ones give
  * @param shrinkage tokens' worth of the layer's mean that is mixed into every expert's Hessian
  * @param tuning passes over the calibration text that tune what is stored in F32
- * @param attention how the matrices of attention are stored instead of in codes; empty: in codes
+ * @param attention which matrices of attention are stored otherwise than in codes
  */
 public record Recipe(
     boolean predictions,
@@ -22,9 +21,9 @@ public record Recipe(
     boolean quantizedInputs,
     double shrinkage,
     int tuning,
-    Optional<EmbeddingType> attention) {
+    AttentionTypes attention) {
   /** The published algorithm. */
-  public static final Recipe PUBLISHED = new Recipe(false, false, false, 0, 0, Optional.empty());
+  public static final Recipe PUBLISHED = new Recipe(false, false, false, 0, 0, AttentionTypes.NONE);
 
   /** The same with errors counted by what they do to the matrix's own outputs. */
   Recipe withoutPredictions() {
@@ -48,7 +47,7 @@ public record Recipe(
     Map<String, String> description = new LinkedHashMap<>();
     description.put("inputs", quantizedInputs ? "quantized" : "original");
     description.put("shrinkage", Double.toString(shrinkage));
-    description.put("attention", attention.map(Named::of).orElse("codes"));
+    description.put("attention", attention.text());
     return description;
   }
 }
