@@ -130,6 +130,27 @@ final class CpuExecutable implements Executable {
     }
   }
 
+  /** Copies the first positions of one session into another. */
+  boolean copy(Session from, CpuSession to, int positions) {
+    lock.lock();
+    try {
+      requireOpen();
+      CpuSession source = own(from);
+      if (source.isClosed() || to.isClosed()) {
+        throw new InvalidRequest("the session is closed");
+      }
+      if (positions < 0 || positions > Math.min(source.position(), to.contextLength())) {
+        throw new InvalidRequest(
+            "cannot copy %d positions of a session that is at %d into a context of %d"
+                .formatted(positions, source.position(), to.contextLength()));
+      }
+      reserve(to, positions);
+      return to.state().copyFrom(source.state(), positions);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private static Rows finish(CpuSession session, Activations input, int first, int wanted) {
     session.state().advance(input.count());
     return session.output().window(first, wanted);

@@ -59,6 +59,11 @@ final class CpuSession implements Session {
   }
 
   @Override
+  public boolean copyFrom(Session other, int positions) {
+    return executable.copy(other, this, positions);
+  }
+
+  @Override
   public Rows forward(Activations input, int wanted) {
     return executable.forward(this, input, wanted);
   }

@@ -138,6 +138,28 @@ final class CudaExecutable implements Executable {
     }
   }
 
+  /** Copies what one session remembers into another, if it would lie there in the same way. */
+  boolean copy(Session from, CudaSession to, int positions) {
+    return alone(() -> {
+      CudaSession source = own(from);
+      if (source.isClosed() || to.isClosed()) {
+        throw new InvalidRequest("the session is closed");
+      }
+      if (positions < 0 || positions > Math.min(source.position(), to.contextLength())) {
+        throw new InvalidRequest(
+            "cannot copy %d positions of a session that is at %d into a context of %d"
+                .formatted(positions, source.position(), to.contextLength()));
+      }
+      boolean same =
+          source.contextLength() == to.contextLength() && source.cacheType() == to.cacheType();
+      if (same && source != to) {
+        long bytes = sessionBytes(to.contextLength(), to.cacheType());
+        backend.gpu().copy(to.cache(), source.cache(), bytes);
+      }
+      return same;
+    });
+  }
+
   @Override
   public List<Rows> forward(List<Step> steps) {
     return alone(() -> {

@@ -75,6 +75,13 @@ final class CudaSession implements Session {
   }
 
   @Override
+  public boolean copyFrom(Session other, int positions) {
+    boolean copied = executable.copy(other, this, positions);
+    position = copied ? positions : position;
+    return copied;
+  }
+
+  @Override
   public Rows forward(Activations input, int wanted) {
     return executable.forward(List.of(new Step(this, input, wanted))).getFirst();
   }

@@ -20,6 +20,12 @@ final class KeyValueCache {
     values[position] = rounded(value);
   }
 
+  /** Takes over positions below the given one. */
+  void copyFrom(KeyValueCache other, int positions) {
+    System.arraycopy(other.keys, 0, keys, 0, positions);
+    System.arraycopy(other.values, 0, values, 0, positions);
+  }
+
   double[] key(int position) {
     return keys[position];
   }

@@ -88,6 +88,19 @@ final class ReferenceExecutable implements Executable {
     memory -= Memory.cache(plan, session.contextLength());
   }
 
+  /** Copies the first positions of one session into another. */
+  synchronized boolean copy(Session from, ReferenceSession to, int positions) {
+    requireOpen();
+    return to.takeOver(own(from), positions);
+  }
+
+  private ReferenceSession own(Session session) {
+    if (session instanceof ReferenceSession mine && mine.belongsTo(this)) {
+      return mine;
+    }
+    throw new InvalidRequest("a session can only be used with the executable that opened it");
+  }
+
   @Override
   public synchronized List<Rows> forward(List<Step> steps) {
     requireOpen();
@@ -121,9 +134,7 @@ final class ReferenceExecutable implements Executable {
     Set<Session> seen = new HashSet<>();
     long positions = 0;
     for (Step step : steps) {
-      if (!(step.session() instanceof ReferenceSession session) || !session.belongsTo(this)) {
-        throw new InvalidRequest("a session can only be advanced by the executable that opened it");
-      }
+      ReferenceSession session = own(step.session());
       if (!seen.add(session)) {
         throw new InvalidRequest("a session can take part in a pass only once");
       }

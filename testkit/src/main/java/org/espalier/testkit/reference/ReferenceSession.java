@@ -46,6 +46,28 @@ final class ReferenceSession implements Session {
   }
 
   @Override
+  public boolean copyFrom(Session other, int positions) {
+    return executable.copy(other, this, positions);
+  }
+
+  /** The same, for the executable, which has checked the two. */
+  boolean takeOver(ReferenceSession other, int positions) {
+    other.requireOpen();
+    requireOpen();
+    if (positions < 0 || positions > Math.min(other.position, options.contextLength())) {
+      throw new InvalidRequest(
+          "cannot copy %d positions of a session at position %d into a context of %d"
+              .formatted(positions, other.position, options.contextLength()));
+    }
+    if (options.cacheType() != other.options.cacheType()) {
+      return false;
+    }
+    other.caches.forEach((layer, cache) -> cache(layer).copyFrom(cache, positions));
+    position = positions;
+    return true;
+  }
+
+  @Override
   public Rows forward(Activations input, int wanted) {
     return executable.forward(List.of(new Step(this, input, wanted))).getFirst();
   }

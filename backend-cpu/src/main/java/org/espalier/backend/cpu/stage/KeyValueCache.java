@@ -36,6 +36,13 @@ final class KeyValueCache {
         case BF16 -> new Numbers(new float[0], new int[0], new short[size]);
       };
     }
+
+    /** Takes over all of another's. */
+    void copyFrom(Numbers other) {
+      System.arraycopy(other.floats, 0, floats, 0, floats.length);
+      System.arraycopy(other.halves, 0, halves, 0, halves.length);
+      System.arraycopy(other.brains, 0, brains, 0, brains.length);
+    }
   }
 
   private record Page(Numbers keys, Numbers values) {}
@@ -53,6 +60,15 @@ final class KeyValueCache {
     while (pages.size() * PAGE < length) {
       pages.add(new Page(Numbers.of(type, size), Numbers.of(type, size)));
     }
+  }
+
+  /** Takes over positions below {@code length}, for which both have room; more may come along. */
+  void copyFrom(KeyValueCache other, int length) {
+    for (int page = 0; page * PAGE < length; page++) {
+      pages.get(page).keys.copyFrom(other.pages.get(page).keys);
+      pages.get(page).values.copyFrom(other.pages.get(page).values);
+    }
+    finite &= other.finite;
   }
 
   /** Gives all memory back. */
