@@ -72,9 +72,17 @@ final class CpuBackend implements Backend {
         scratch(plan, options.maximumRows()));
   }
 
-  /** Only kernels for dense matrices copy any, and choosing among those costs nothing. */
+  /**
+   * Only kernels for dense matrices and for blocks of rows copy any, and choosing among those costs
+   * nothing.
+   */
   private long copyBytes(EncodedLinear linear, CompileOptions options) {
-    return linear.form() instanceof LinearForm.Dense && linear.id().role() != Role.EMBEDDING
+    boolean ofRows =
+        switch (linear.form()) {
+          case LinearForm.Dense _ -> true;
+          case LinearForm.Tiled tiled -> tiled.grid().rows() == 1; // a block of ggml's
+        };
+    return ofRows && linear.id().role() != Role.EMBEDDING
         ? kernels.choose(linear, options.precision()).kernel().copyBytes()
         : 0;
   }
