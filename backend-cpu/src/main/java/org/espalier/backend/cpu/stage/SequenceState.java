@@ -1,6 +1,6 @@
 package org.espalier.backend.cpu.stage;
 
-import org.espalier.api.tensor.ElementType;
+import org.espalier.api.backend.CacheTypes;
 import org.jspecify.annotations.Nullable;
 
 /** What a session remembers: a cache for each attention stage of the plan, and its position. */
@@ -9,8 +9,8 @@ public final class SequenceState {
   private int position;
 
   /** Nothing yet. */
-  public SequenceState(CompiledStages stages, ElementType cacheType) {
-    caches = stages.newCaches(cacheType);
+  public SequenceState(CompiledStages stages, CacheTypes types) {
+    caches = stages.newCaches(types);
   }
 
   /** Positions seen so far. */
