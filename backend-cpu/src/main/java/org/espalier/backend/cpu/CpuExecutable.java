@@ -78,7 +78,7 @@ final class CpuExecutable implements Executable {
                 .formatted(session.contextLength(), need, limit));
       }
     }
-    return new CpuSession(this, session, new SequenceState(stages, session.cacheType()));
+    return new CpuSession(this, session, new SequenceState(stages, session.cache()));
   }
 
   @Override

@@ -85,9 +85,9 @@ final class ReferenceSession implements Session {
     return executable == other;
   }
 
-  KeyValueCache cache(int layer) {
+  KeyValueCache cache(int layer, int headDimension) {
     return caches.computeIfAbsent(
-        layer, _ -> new KeyValueCache(options.contextLength(), options.cacheType()));
+        layer, _ -> new KeyValueCache(options.contextLength(), headDimension, options.cache()));
   }
 
   void advance(int positions) {
