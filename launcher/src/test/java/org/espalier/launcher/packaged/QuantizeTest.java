@@ -278,8 +278,7 @@ class QuantizeTest {
     double before = loss(shared.resolve("report.jsonl"));
     double after = loss(report);
     assertTrue(after < before, after + " against " + before);
-    succeed(
-        arguments("outputs.gguf", "--recipe", "best", "--objective", "outputs", "--tune", "0"));
+    succeed(arguments("outputs.gguf", "--recipe", "best", "--objective", "outputs", "--tune", "0"));
     said = Launch.here("inspect", folder.resolve("outputs.gguf") + "").out();
     assertTrue(said.matches("(?s).*espalier.quantisation.weighting +\\S+ +gates.*"), said);
     assertTrue(said.matches("(?s).*espalier.quantisation.enlargement +\\S+ +1.05.*"), said);

@@ -18,6 +18,10 @@ final class KeyValueCache {
     this.values = new double[contextLength][];
   }
 
+  int headDimension() {
+    return headDimension;
+  }
+
   void put(int position, double[] key, double[] value) {
     keys[position] = rounded(key, types.keys());
     values[position] = rounded(value, types.values());

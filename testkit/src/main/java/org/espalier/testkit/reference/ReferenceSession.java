@@ -52,10 +52,11 @@ final class ReferenceSession implements Session {
     other.requireOpen();
     requireOpen();
     SessionRules.checkCopy(other, this, positions);
-    if (options.cacheType() != other.options.cacheType()) {
+    if (!options.cache().equals(other.options.cache())) {
       return false;
     }
-    other.caches.forEach((layer, cache) -> cache(layer).copyFrom(cache, positions));
+    other.caches.forEach(
+        (layer, cache) -> cache(layer, cache.headDimension()).copyFrom(cache, positions));
     position = positions;
     return true;
   }

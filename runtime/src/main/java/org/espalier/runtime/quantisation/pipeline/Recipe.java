@@ -2,6 +2,7 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What is done beyond the published algorithm to lose less at the same bits.
@@ -28,8 +29,7 @@ public record Recipe(
     AttentionTypes attention) {
   /** The published algorithm. */
   public static final Recipe PUBLISHED =
-      new Recipe(
-          false, Optional.of(false), false, 0, Optional.of(1.0), 0, AttentionTypes.NONE);
+      new Recipe(false, Optional.of(false), false, 0, Optional.of(1.0), 0, AttentionTypes.NONE);
 
   private static final double UNTUNED_ENLARGEMENT = 1.05;
 
