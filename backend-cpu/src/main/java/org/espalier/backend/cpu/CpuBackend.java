@@ -68,7 +68,7 @@ final class CpuBackend implements Backend {
     return new Footprint(
         mapped(plan) - copied,
         copies,
-        CompiledStages.cacheBytesPerPosition(plan, session.cacheType()) * session.contextLength(),
+        CompiledStages.cacheBytesPerPosition(plan, session.cache()) * session.contextLength(),
         scratch(plan, options.maximumRows()));
   }
 

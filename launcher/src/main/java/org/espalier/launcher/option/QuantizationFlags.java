@@ -113,7 +113,7 @@ public final class QuantizationFlags {
       paramLabel = "WHICH",
       description =
           "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
-              + " other. Default: none.")
+              + " other. Default: gates where --objective outputs; published: none.")
   private Optional<String> weighting = Optional.empty();
 
   @Option(
@@ -130,6 +130,15 @@ public final class QuantizationFlags {
       description =
           "Mixes so many tokens' worth of the layer's mean into every expert's Hessian. Default: 0.")
   private double shrinkage = 0;
+
+  @Option(
+      names = "--enlarge",
+      paramLabel = "X",
+      description =
+          "How many times the weights' root mean square the code is scaled to: searches aim at the"
+              + " weights and at what finished errors ask for besides. Default: 1.05, and 1 where --tune"
+              + " follows; published: 1.")
+  private Optional<Double> enlargement = Optional.empty();
 
   @Option(
       names = "--tune",
@@ -238,16 +247,24 @@ public final class QuantizationFlags {
     if (!(shrinkage >= 0) || Double.isInfinite(shrinkage)) {
       throw new InvalidRequest("--shrink must be a number from 0: " + shrinkage);
     }
+    double enlarged = enlargement.orElse(1.0);
+    if (!(enlarged > 0 && enlarged < 100)) {
+      throw new InvalidRequest("--enlarge must be a number above 0 and below 100: " + enlarged);
+    }
     if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
       throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
     }
     if (calibration.isEmpty() && hessians.isEmpty()) {
       throw new InvalidRequest("--calibration is missing: name a text to calibrate on");
     }
-    boolean gates = weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false);
+    Optional<Boolean> gates =
+        weighting
+            .map(w -> isFirst("--weighting", w, "gates", "none"))
+            .or(() -> best ? Optional.empty() : Optional.of(false));
     boolean quantized =
         inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false);
-    boolean ofOutputs = hessian != HessianPolicy.PER_EXPERT || gates || quantized || shrinkage > 0;
+    boolean ofOutputs =
+        hessian != HessianPolicy.PER_EXPERT || gates.orElse(false) || quantized || shrinkage > 0;
     boolean predictions =
         objective
             .map(o -> isFirst("--objective", o, "predictions", "outputs"))
@@ -266,6 +283,7 @@ public final class QuantizationFlags {
             gates,
             quantized,
             shrinkage,
+            enlargement.isEmpty() && !best ? Optional.of(1.0) : enlargement,
             tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
             AttentionTypes.of(attention, codecs)),
         compatible,

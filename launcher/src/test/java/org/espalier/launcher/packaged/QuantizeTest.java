@@ -278,6 +278,11 @@ class QuantizeTest {
     double before = loss(shared.resolve("report.jsonl"));
     double after = loss(report);
     assertTrue(after < before, after + " against " + before);
+    succeed(
+        arguments("outputs.gguf", "--recipe", "best", "--objective", "outputs", "--tune", "0"));
+    said = Launch.here("inspect", folder.resolve("outputs.gguf") + "").out();
+    assertTrue(said.matches("(?s).*espalier.quantisation.weighting +\\S+ +gates.*"), said);
+    assertTrue(said.matches("(?s).*espalier.quantisation.enlargement +\\S+ +1.05.*"), said);
     Path attention = folder.resolve("attention.gguf");
     String mixed = "q=q8_0,v=q6_k,o=q5_0";
     succeed(arguments("attention.gguf", "--recipe", "best", "--attention", mixed));
@@ -294,6 +299,8 @@ class QuantizeTest {
     refused = Launch.here(arguments("new.gguf", "--inputs", "rounded"));
     assertEquals(2, refused.exitCode());
     assertTrue(refused.sentence().contains("quantized or original"), refused.err());
+    refused = Launch.here(arguments("new.gguf", "--enlarge", "0"));
+    assertTrue(refused.sentence().contains("--enlarge must be"), refused.err());
     refused = Launch.here(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
     assertTrue(refused.sentence().contains("--shard goes with"), refused.err());
     refused =

@@ -65,9 +65,10 @@ record Assembly(
     values.put("refinements", FileMetadata.whole(options.refinements()));
     Recipe recipe = options.recipe();
     values.put("objective", FileMetadata.text(recipe.predictions() ? "predictions" : "outputs"));
-    values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
+    values.put("weighting", FileMetadata.text(recipe.gated() ? "gates" : "none"));
     values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
+    values.put("enlargement", FileMetadata.real(recipe.scaling()));
     values.put("tuning", FileMetadata.whole(passes));
     values.put("attention", FileMetadata.text(recipe.attention().text()));
     values.put("calibration.data_sha256", text("data"));

@@ -83,22 +83,28 @@ public final class Quantization {
     return new Quantization(model, target, tools, possible, listener).run(calibration);
   }
 
-  /** Without what Java has too little memory for. */
+  /** Without what Java has too little memory for, and with nothing left open. */
   private static QuantizationOptions possible(
       Path model,
       Optional<CalibrationTokens> calibration,
       QuantizationTools tools,
       QuantizationOptions options,
       QuantizationListener listener) {
-    if (!options.recipe().predictions()) {
-      return options;
-    }
+    Recipe recipe = options.recipe();
     try (ModelSource source = ModelSource.open(model, tools.providers())) {
       Optional<String> hindrance =
-          PredictionCalibration.hindrance(
-              source, calibration, options.hessians().map(SavedHessians::new), options.threads());
+          recipe.predictions()
+              ? PredictionCalibration.hindrance(
+                  source,
+                  calibration,
+                  options.hessians().map(SavedHessians::new),
+                  options.threads())
+              : Optional.empty();
       hindrance.ifPresent(listener::notice);
-      return hindrance.isEmpty() ? options : options.with(options.recipe().withoutPredictions());
+      boolean tunable =
+          recipe.tuning() > 0
+              && ModelTuning.hindrance(source, calibration, options.threads()).isEmpty();
+      return options.with(recipe.settled(hindrance.isEmpty(), tunable));
     }
   }
 
@@ -380,7 +386,7 @@ public final class Quantization {
         passes.orElseThrow(() -> new IllegalStateException("no tokens for layer " + layer));
     running.reach(layer);
     Map<ActivationSite, Hessian> hessians =
-        running.hessians(source, layer, widths, options.recipe().gates());
+        running.hessians(source, layer, widths, options.recipe().gated());
     saved.ifPresent(folder -> folder.save(layer, hessians));
     return hessians;
   }
@@ -405,8 +411,7 @@ public final class Quantization {
       Map<Operator.Unit, UnitMoments> moments,
       WorkFolder work,
       WorkerThreads workers) {
-    MatrixQuantizer quantizer =
-        new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
+    MatrixQuantizer quantizer = options.quantizer(tools, workers);
     AtomicInteger done = new AtomicInteger();
     String stage = "quantising layer " + layer;
     progress(stage, 0, units.size());

@@ -21,7 +21,7 @@ final class RecordedOptions {
     values.put("damping", Double.toString(options.damping()));
     values.put("refinements", Integer.toString(options.refinements()));
     values.put("objective", options.recipe().predictions() ? "predictions" : "outputs");
-    values.put("weighting", options.recipe().gates() ? "gates" : "none");
+    values.put("weighting", options.recipe().gated() ? "gates" : "none");
     values.putAll(options.recipe().ofResults());
     return values;
   }
@@ -69,9 +69,10 @@ final class RecordedOptions {
   private static Recipe recipe(Map<String, String> values, List<Codec> codecs) {
     return new Recipe(
         value(values, "objective").equals("predictions"),
-        value(values, "weighting").equals("gates"),
+        Optional.of(value(values, "weighting").equals("gates")),
         value(values, "inputs").equals("quantized"),
         Double.parseDouble(value(values, "shrinkage")),
+        Optional.of(Double.parseDouble(value(values, "enlargement"))),
         Integer.parseInt(value(values, "tuning")),
         AttentionTypes.of(value(values, "attention"), codecs));
   }

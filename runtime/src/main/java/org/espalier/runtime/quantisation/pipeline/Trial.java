@@ -97,7 +97,7 @@ final class Trial {
     int width = source.plan().width();
     float[] rows = gaussian(length * width);
     SecondMoments moments =
-        new SecondMoments(widths, options.recipe().gates(), tools.algebra(), workers);
+        new SecondMoments(widths, options.recipe().gated(), tools.algebra(), workers);
     List<Long> ends = new ArrayList<>(List.of(System.nanoTime()));
     new LayerPasses(
             tools.providers().backends(),
@@ -142,8 +142,7 @@ final class Trial {
   /** Rotates and factors one Hessian, quantises some rows of tiles, and takes the best times. */
   private double matrix(LinearShape shape, double warmUp) {
     int n = shape.inputs();
-    MatrixQuantizer quantizer =
-        new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
+    MatrixQuantizer quantizer = options.quantizer(tools, workers);
     boolean predictions = options.recipe().predictions();
     // Rows of tiles are shared out among threads, or whole matrices where rows depend on each
     // other.
