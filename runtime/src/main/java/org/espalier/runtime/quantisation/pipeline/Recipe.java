@@ -2,6 +2,7 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What is done beyond the published algorithm to lose less at the same bits.
