@@ -12,13 +12,14 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
 import org.espalier.api.backend.BackendProvider;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.model.ModelPlan;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.testkit.fixture.PlanFixtures;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,13 +34,13 @@ class AllocationTest {
   private final ThreadMXBean counter = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   @ParameterizedTest
-  @CsvSource({"FAST, F16, 1", "FAST, F16, 3", "EXACT, F32, 1"})
-  void tokensAllocateNothing(Precision precision, ElementType cache, int threads) {
+  @CsvSource({"FAST, F16, 1", "FAST, F16, 3", "FAST, Q8_0, 2", "EXACT, F32, 1"})
+  void tokensAllocateNothing(Precision precision, CacheType cache, int threads) {
     ModelPlan plan = PlanFixtures.mixed();
     try (Backend backend = open(threads);
         Executable executable =
             backend.compile(plan, CompileOptions.of(precision, 4)).orElseThrow(Unsupported::new);
-        Session session = executable.open(new SessionOptions(CONTEXT, cache))) {
+        Session session = executable.open(new SessionOptions(CONTEXT, CacheTypes.both(cache)))) {
       long[] ids = threads();
       Activations.Tokens token = new Activations.Tokens(1);
       long least = Long.MAX_VALUE;

@@ -17,7 +17,12 @@ import org.espalier.api.backend.CacheType;
  *
  * <p>Byte i of a vector of words holds a value of the i-th of four neighbouring vectors of floats,
  * so that none has to be shuffled; the values left at the end of a row lie four to a word. Behind
- * the words of a row are its scales, two to a word.
+ * the words of a row are its scales, as floats: to unpack halves would take longer than to load
+ * them.
+ *
+ * <p>Bytes are 128 too high. One shift and a mask put such a byte into the mantissa of 256, which
+ * makes it 384 too high; the product with its scale then takes 384 scales back, with one rounding,
+ * so it is that of the byte itself.
  */
 public final class ByteBlocks {
   private static final int BLOCK = CacheType.BLOCK;
@@ -30,6 +35,11 @@ public final class ByteBlocks {
 
   private static final boolean VECTORS = LANES == COUNT && COUNT >= 4;
   private static final float ROUND = 0x1.8p23f;
+  private static final int HIGH = 0x80;
+  private static final int ALL_HIGH = 0x80808080;
+  private static final int MANTISSA = 0x7F8000;
+  private static final int EXPONENT = Float.floatToRawIntBits(256);
+  private static final float EXCESS = 384;
 
   private static final VectorSpecies<Integer> WORDS =
       VectorSpecies.of(int.class, SPECIES.vectorShape());
@@ -43,7 +53,7 @@ public final class ByteBlocks {
 
   /** Words that a row takes, with its scales. */
   public static int words(int dimension) {
-    return valueWords(dimension) + (blocks(dimension) + 1) / 2;
+    return valueWords(dimension) + blocks(dimension);
   }
 
   private static int valueWords(int dimension) {
@@ -54,25 +64,29 @@ public final class ByteBlocks {
     return (dimension + BLOCK - 1) / BLOCK;
   }
 
-  /** Rounds a row. Where a value is not finite, all of its block become NaN. */
+  /** Rounds a row. Where a value is not finite, none of its block is. */
   public static void pack(float[] from, int at, int[] to, int offset, int dimension) {
     Arrays.fill(to, offset, offset + words(dimension), 0);
     int scales = offset + valueWords(dimension);
-    int whole = dimension / FOUR * FOUR;
     for (int block = 0; block < blocks(dimension); block++) {
       int first = block * BLOCK;
       int count = Math.min(BLOCK, dimension - first);
       short half = Float.floatToFloat16(Elementwise.largest(from, at + first, count) / 127);
-      float scale = Float.float16ToFloat(half);
-      float perUnit = scale == 0 ? 0 : 1 / scale;
-      to[scales + block / 2] |= (half & 0xFFFF) << block % 2 * 16;
-      for (int i = first; i < first + count; ) {
-        int run = i < whole ? LANES : 1;
-        int word = offset + (i < whole ? i / FOUR * LANES : i / 4);
-        round(from, at + i, perUnit, run, to, word, (i < whole ? i / LANES : i) % 4 * 8);
-        i += run;
-      }
+      to[scales + block] = Float.floatToRawIntBits(Float.float16ToFloat(half));
     }
+    int whole = dimension / FOUR * FOUR;
+    for (int i = 0; i < whole; i += LANES) {
+      float perUnit = perUnit(scale(to, scales, i / BLOCK));
+      round(from, at + i, perUnit, LANES, to, offset + i / FOUR * LANES, i / LANES % 4 * 8);
+    }
+    for (int i = whole; i < dimension; i++) {
+      float perUnit = perUnit(scale(to, scales, i / BLOCK));
+      round(from, at + i, perUnit, 1, to, offset + i / 4, i % 4 * 8);
+    }
+  }
+
+  private static float perUnit(float scale) {
+    return scale == 0 ? 0 : 1 / scale;
   }
 
   // A plain loop: the compiler turns it into vector instructions.
@@ -80,12 +94,12 @@ public final class ByteBlocks {
       float[] from, int at, float perUnit, int count, int[] to, int offset, int shift) {
     for (int i = 0; i < count; i++) {
       float q = Math.max(-127, Math.min(127, from[at + i] * perUnit));
-      to[offset + i] |= (Float.floatToRawIntBits(q + ROUND) & 0xFF) << shift;
+      to[offset + i] |= (Float.floatToRawIntBits(q + ROUND) & 0xFF ^ HIGH) << shift;
     }
   }
 
   private static float scale(int[] words, int scales, int block) {
-    return Float.float16ToFloat((short) (words[scales + block / 2] >> block % 2 * 16));
+    return Float.intBitsToFloat(words[scales + block]);
   }
 
   /** Writes out rows that lie one after the other. */
@@ -102,14 +116,15 @@ public final class ByteBlocks {
       for (; i < dimension; i++) {
         int word = from[words + (i < whole ? i / FOUR * LANES + i % LANES : i / 4)];
         int shift = (i < whole ? i / LANES : i) % 4 * 8;
-        to[y + i] = (byte) (word >> shift) * scale(from, scales, i / BLOCK);
+        to[y + i] = (byte) (word >> shift ^ HIGH) * scale(from, scales, i / BLOCK);
       }
     }
   }
 
   /** A pair of vectors lies within a block, whichever width vectors have. */
   private static void unpackFour(int[] from, int word, int scales, int i, float[] to, int at) {
-    IntVector bytes = IntVector.fromArray(WORDS, from, word);
+    IntVector bytes =
+        IntVector.fromArray(WORDS, from, word).lanewise(VectorOperators.XOR, ALL_HIGH);
     float a = scale(from, scales, i / BLOCK);
     float b = scale(from, scales, (i + 2 * LANES) / BLOCK);
     ((FloatVector)
@@ -187,78 +202,85 @@ public final class ByteBlocks {
       FloatVector xc = FloatVector.fromArray(SPECIES, x, xo + k + 2 * COUNT);
       FloatVector xd = FloatVector.fromArray(SPECIES, x, xo + k + 3 * COUNT);
       int at = wo + k / 4;
-      int a = scales + k / (2 * BLOCK);
-      int aShift = k / BLOCK % 2 * 16;
-      int bShift = (k + 2 * COUNT) / BLOCK % 2 * 16;
-      FloatVector low = FloatVector.broadcast(SPECIES, half(w[a] >> aShift));
-      FloatVector high = FloatVector.broadcast(SPECIES, half(w[a] >> bShift));
+      int a = scales + k / BLOCK;
+      int b = scales + (k + 2 * COUNT) / BLOCK;
+      FloatVector low = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(w[a]));
+      FloatVector high = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(w[b]));
+      FloatVector lowExcess = low.mul(-EXCESS);
+      FloatVector highExcess = high.mul(-EXCESS);
       IntVector bytes = IntVector.fromArray(WORDS, w, at);
       s0 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 24)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 15)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(xa, s0);
       s0 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 16)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 7)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(xb, s0);
       s0 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 8)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 1)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(xc, s0);
       s0 =
-          ((FloatVector) bytes.lanewise(VectorOperators.ASHR, 24).convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 9)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(xd, s0);
-      low = FloatVector.broadcast(SPECIES, half(w[a + ws] >> aShift));
-      high = FloatVector.broadcast(SPECIES, half(w[a + ws] >> bShift));
+      low = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(w[a + ws]));
+      high = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(w[b + ws]));
+      lowExcess = low.mul(-EXCESS);
+      highExcess = high.mul(-EXCESS);
       bytes = IntVector.fromArray(WORDS, w, at + ws);
       s1 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 24)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 15)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(xa, s1);
       s1 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 16)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 7)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(xb, s1);
       s1 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 8)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 1)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(xc, s1);
       s1 =
-          ((FloatVector) bytes.lanewise(VectorOperators.ASHR, 24).convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 9)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(xd, s1);
     }
     s0.intoArray(sums, so);
     s1.intoArray(sums, so + COUNT);
-  }
-
-  private static float half(int bits) {
-    return Float.float16ToFloat((short) bits);
   }
 
   /**
@@ -284,9 +306,8 @@ public final class ByteBlocks {
       addFour(
           v,
           vOffset + d / 4,
-          scales + d / (2 * BLOCK),
-          d / BLOCK % 2 * 16,
-          (d + 2 * COUNT) / BLOCK % 2 * 16,
+          scales + d / BLOCK,
+          scales + (d + 2 * COUNT) / BLOCK,
           stride,
           p,
           pOffset,
@@ -297,54 +318,49 @@ public final class ByteBlocks {
   }
 
   private static void addFour(
-      int[] v,
-      int vo,
-      int scales,
-      int aShift,
-      int bShift,
-      int stride,
-      float[] p,
-      int po,
-      int count,
-      float[] y,
-      int yo) {
+      int[] v, int vo, int a, int b, int stride, float[] p, int po, int count, float[] y, int yo) {
     FloatVector s0 = FloatVector.fromArray(SPECIES, y, yo);
     FloatVector s1 = FloatVector.fromArray(SPECIES, y, yo + COUNT);
     FloatVector s2 = FloatVector.fromArray(SPECIES, y, yo + 2 * COUNT);
     FloatVector s3 = FloatVector.fromArray(SPECIES, y, yo + 3 * COUNT);
     for (int j = 0; j < count; j++) {
       FloatVector factor = FloatVector.broadcast(SPECIES, p[po + j]);
-      int halves = v[scales + j * stride];
-      FloatVector low = FloatVector.broadcast(SPECIES, half(halves >> aShift));
-      FloatVector high = FloatVector.broadcast(SPECIES, half(halves >> bShift));
+      FloatVector low = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(v[a + j * stride]));
+      FloatVector high = FloatVector.broadcast(SPECIES, Float.intBitsToFloat(v[b + j * stride]));
+      FloatVector lowExcess = low.mul(-EXCESS);
+      FloatVector highExcess = high.mul(-EXCESS);
       IntVector bytes = IntVector.fromArray(WORDS, v, vo + j * stride);
       s0 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 24)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 15)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(factor, s0);
       s1 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 16)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(low)
+          bytes
+              .lanewise(VectorOperators.LSHL, 7)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(low, lowExcess)
               .fma(factor, s1);
       s2 =
-          ((FloatVector)
-                  bytes
-                      .lanewise(VectorOperators.LSHL, 8)
-                      .lanewise(VectorOperators.ASHR, 24)
-                      .convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 1)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(factor, s2);
       s3 =
-          ((FloatVector) bytes.lanewise(VectorOperators.ASHR, 24).convert(VectorOperators.I2F, 0))
-              .mul(high)
+          bytes
+              .lanewise(VectorOperators.LSHR, 9)
+              .and(MANTISSA)
+              .or(EXPONENT)
+              .reinterpretAsFloats()
+              .fma(high, highExcess)
               .fma(factor, s3);
     }
     s0.intoArray(y, yo);
