@@ -1,5 +1,6 @@
 package org.espalier.launcher.packaged;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -95,6 +96,17 @@ class ReferenceLogitsTest {
       if (gap(want) > 0.1 * norm(want) / Math.sqrt(want.length)) {
         assertEquals(argmax(want), argmax(got), "the likeliest token at position " + row);
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void threadsChangeNoBit(Case reference) throws Exception {
+    for (String precision : List.of("fast", "exact")) {
+      float[] one = logits(reference.model(), reference.ids(), "--precision", precision, "-t", "1");
+      float[] three =
+          logits(reference.model(), reference.ids(), "--precision", precision, "-t", "3");
+      assertArrayEquals(one, three, precision);
     }
   }
 

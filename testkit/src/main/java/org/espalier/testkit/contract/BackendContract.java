@@ -21,6 +21,8 @@ import org.espalier.api.Offer;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Footprint;
@@ -214,6 +216,32 @@ public abstract class BackendContract {
     }
   }
 
+  /** A beginning that was copied is as good as one that was read, and the two then live apart. */
+  @TestFactory
+  public Stream<DynamicTest> copiesBeginnings() {
+    return forEachFixture((backend, plan) -> {
+      Activations.Tokens prompt = PlanFixtures.prompt(plan, PROMPT);
+      Activations.Tokens other = PlanFixtures.prompt(plan, PROMPT + 1);
+      try (Executable executable = Runs.compile(backend, plan, Precision.EXACT);
+          Session source = Runs.open(executable);
+          Session target = Runs.open(executable)) {
+        float[][] whole = Runs.copy(source.forward(prompt, PROMPT));
+        target.forward(Runs.part(other, 0, 7), 0);
+        if (target.copyFrom(source, 6)) {
+          assertEquals(List.of(PROMPT, 6), List.of(source.position(), target.position()));
+          double tolerance = tolerance(Precision.EXACT);
+          source.truncate(0);
+          float[][] otherwise = Runs.copy(source.forward(other, PROMPT + 1));
+          float[][] rest = Runs.copy(target.forward(Runs.part(prompt, 6, PROMPT), 3));
+          assertClose(Runs.last(whole, 3), rest, tolerance, "after a copied beginning");
+          assertClose(Runs.whole(executable, other), otherwise, tolerance, "where it came from");
+        } else {
+          assertTrue(target.position() <= 7, "what is left where nothing could be copied");
+        }
+      }
+    });
+  }
+
   /** Several sessions in one pass get what each would have got alone. */
   @TestFactory
   public Stream<DynamicTest> sessionsTogetherEqualSessionsAlone() {
@@ -307,15 +335,22 @@ public abstract class BackendContract {
 
   /**
    * Keys and values are rounded to the type of the cache before anyone reads them, so that pieces
-   * of a prompt still equal the whole. F16 is a must; BF16 may be refused in words.
+   * of a prompt still equal the whole. F16 is a must; anything else may be refused in words.
    */
   @Test
   public void roundsTheCacheToItsType() {
     Activations prompt = PlanFixtures.prompt(plan(), PROMPT);
-    for (ElementType type : List.of(ElementType.F16, ElementType.BF16)) {
+    CacheTypes must = CacheTypes.both(CacheType.F16);
+    for (CacheTypes type :
+        List.of(
+            must,
+            CacheTypes.both(CacheType.BF16),
+            CacheTypes.both(CacheType.Q8_0),
+            new CacheTypes(CacheType.Q8_0, CacheType.F16),
+            new CacheTypes(CacheType.F32, CacheType.Q8_0))) {
       try (Backend backend = newBackend(2);
           Backend reference = ReferenceBackend.create()) {
-        float[] unrounded = cached(reference, ElementType.F32, prompt);
+        float[] unrounded = cached(reference, CacheTypes.both(CacheType.F32), prompt);
         float[] expected = cached(reference, type, prompt);
         float[] actual = cached(backend, type, prompt);
         // A key whose last bit was computed otherwise may be rounded to the other side.
@@ -326,13 +361,13 @@ public abstract class BackendContract {
             tolerance,
             "logits with keys and values rounded to " + type + " as they enter the cache");
       } catch (EspalierException.Unsupported refused) {
-        assertTrue(type != ElementType.F16, refused::getMessage);
+        assertFalse(type.equals(must), refused::getMessage);
       }
     }
   }
 
   /** Logits of all positions, one row after another. */
-  private float[] cached(Backend backend, ElementType type, Activations prompt) {
+  private float[] cached(Backend backend, CacheTypes type, Activations prompt) {
     float[] logits = new float[prompt.count() * plan().vocabulary()];
     try (Executable executable = Runs.compile(backend, plan(), Precision.EXACT);
         Session session = executable.open(new SessionOptions(Runs.ROWS, type))) {
@@ -371,6 +406,9 @@ public abstract class BackendContract {
           () -> assertRefused("a negative number of rows", () -> session.forward(prompt, -1)),
           () -> assertRefused("going forward", () -> session.truncate(5)),
           () -> assertRefused("going back too far", () -> session.truncate(-1)),
+          () -> assertCopyRefused("more than there is", roomy, session, 5),
+          () -> assertCopyRefused("less than nothing", roomy, session, -1),
+          () -> assertCopyRefused("from a stranger", roomy, stranger, 0),
           () -> assertRefused("a session twice", () -> executable.forward(List.of(step, step))),
           () ->
               assertRefused(
@@ -379,6 +417,15 @@ public abstract class BackendContract {
       assertEquals(0, roomy.position(), "position of another session after refusals");
       float[][] rest = Runs.copy(session.forward(Runs.part(prompt, 4, PROMPT), 5));
       assertClose(Runs.last(expected, 5), rest, tolerance(Precision.EXACT), "after refusals");
+    }
+  }
+
+  /** A backend that cannot copy at all need not look at what it is asked. */
+  private static void assertCopyRefused(String what, Session to, Session from, int positions) {
+    try {
+      assertFalse(to.copyFrom(from, positions), () -> "copying " + what);
+    } catch (EspalierException refused) {
+      assertFalse(refused.getMessage().isBlank(), () -> "a refusal needs words: " + what);
     }
   }
 
