@@ -19,6 +19,7 @@ s#file:///tmp/#file://$PWD/#
 
 # Smaller shapes and less of everything, in the demo model's context.
 s#synthesize (.*) --preset olmoe-1b-7b#synthesize \1 --preset tiny#
+/espalier synthesize/{ / -o /!s#$# -o synthesized.gguf#; }
 /--preset/!s#espalier synthesize#& --preset tiny#
 s#--sequences [0-9]+#--sequences 4#
 s#--length [0-9]+#--length 32#
