@@ -32,7 +32,6 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
   private final Worth worth;
   private final List<Place> places = new ArrayList<>();
   private final @Nullable Place[] placeOf;
-  private final Hindsight[] hindsight;
   private final Tally tally = new Tally();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -60,8 +59,6 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     int layerCount = layers.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
     this.worth = new Worth(layerCount, experts);
     this.placeOf = new Place[layerCount * experts];
-    this.hindsight = new Hindsight[layerCount];
-    Arrays.setAll(hindsight, _ -> new Hindsight());
     layers.values().stream()
         .map(Lent::places)
         .distinct()
@@ -82,7 +79,6 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
         throw new InvalidRequest("the model is closed");
       }
       worth.turn(layer, wanted, count);
-      hindsight[layer].compare(wanted, count);
       loan.begin(layer, wanted, count);
       takeBackGuesses(layer);
       loan.findPlaces();
@@ -246,7 +242,9 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     if (foresight.isEmpty()) {
       return;
     }
-    int[] likely = hindsight[next].worthFollowing(foresight.get().likely(rows));
+    int[] all = foresight.get().likely(rows);
+    // The less likely half is wrong so often that its reads delay more than they help.
+    int[] likely = Arrays.copyOf(all, (all.length + 1) / 2);
     lock.lock();
     try {
       if (loan.isShort()) {

@@ -47,14 +47,20 @@ class SourceFileTest {
         {4095, 2},
         {77, (1 << 20) + 5}
       };
-      for (int i = 0; i < 60; i++) {
+      for (int i = 0; i < 3 * stretches.length + 60; i++) {
         int[] stretch =
-            i < stretches.length
-                ? stretches[i]
+            i < 3 * stretches.length
+                ? stretches[i / 3]
                 : new int[] {
                   random.nextInt(bytes.length / 2), 1 + random.nextInt(bytes.length / 2)
                 };
-        MemorySegment target = memory.asSlice(i % 3 == 0 ? 0 : random.nextInt(4096), stretch[1]);
+        int shift =
+            switch (i % 3) {
+              case 0 -> 0;
+              case 1 -> stretch[0] % 4096; // whole blocks go straight into it
+              default -> random.nextInt(4096);
+            };
+        MemorySegment target = memory.asSlice(shift, stretch[1]);
         target.fill((byte) 0);
         file.read(stretch[0], target, buffer);
         assertArrayEquals(
@@ -71,10 +77,13 @@ class SourceFileTest {
         ReadBuffer buffer = new ReadBuffer();
         Arena arena = Arena.ofConfined()) {
       for (long offset : new long[] {9_999, 8192, 10_000, 1 << 20}) {
-        MemorySegment target = arena.allocate(4096, 4096);
-        DeviceFailure failure =
-            assertThrows(DeviceFailure.class, () -> file.read(offset, target, buffer));
-        assertTrue(failure.getMessage().contains("was cut short"), failure.getMessage());
+        MemorySegment memory = arena.allocate(20_000, 4096);
+        for (MemorySegment target :
+            List.of(memory.asSlice(0, 4096), memory.asSlice(offset % 4096, 12_288))) {
+          DeviceFailure failure =
+              assertThrows(DeviceFailure.class, () -> file.read(offset, target, buffer));
+          assertTrue(failure.getMessage().contains("was cut short"), failure.getMessage());
+        }
       }
     }
   }
