@@ -1,11 +1,14 @@
 package org.espalier.launcher.option;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.codec.Codec;
 import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
+import org.espalier.runtime.quantisation.pipeline.AttentionTypes;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
 import org.espalier.runtime.quantisation.pipeline.Recipe;
@@ -149,9 +152,10 @@ public final class QuantizationFlags {
       names = "--attention",
       paramLabel = "TYPE",
       description =
-          "Stores the matrices of attention as q8_0, bf16, f16 or f32 instead of in codes: more bits,"
-              + " and less lost. Default: in codes.")
-  private Optional<EmbeddingType> attention = Optional.empty();
+          "Spends more bits on the matrices of attention, and less is lost: q4_0, iq4_nl, q5_0, q6_k,"
+              + " q8_0, bf16, f16 or f32 instead of codes; or some of them, as v=q6_k,o=q5_0 (of q, k,"
+              + " v, o). Default: codes.")
+  private String attention = "codes";
 
   @Option(
       names = "--embeddings",
@@ -225,8 +229,12 @@ public final class QuantizationFlags {
       description = "Threads. Default: as many as there are physical cores, which -1 means too.")
   private int threads = -1;
 
-  /** The options; what is wrong among them is refused. */
-  public QuantizationOptions options(boolean resume, boolean restart) {
+  /**
+   * The options; what is wrong among them is refused.
+   *
+   * @param codecs that there are
+   */
+  public QuantizationOptions options(boolean resume, boolean restart, List<Codec> codecs) {
     if (threads == 0) {
       throw new InvalidRequest("-t 0: at least one thread is needed");
     }
@@ -277,7 +285,7 @@ public final class QuantizationFlags {
             shrinkage,
             enlargement.isEmpty() && !best ? Optional.of(1.0) : enlargement,
             tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
-            attention),
+            AttentionTypes.of(attention, codecs)),
         compatible,
         embeddings,
         name,

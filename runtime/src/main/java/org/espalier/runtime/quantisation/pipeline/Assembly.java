@@ -52,10 +52,12 @@ record Assembly(
   private Map<String, MetadataValue> provenance(List<MatrixReport> reports, int passes) {
     Map<String, MetadataValue> values = new LinkedHashMap<>();
     values.put("codec", FileMetadata.text(codec.id().value()));
-    values.put(
-        "layout",
-        FileMetadata.whole(
-            source.operators(codec, options.recipe()).getFirst().packing().layout()));
+    source.operators(codec, options.recipe()).stream()
+        .map(Operator::layout)
+        .filter(Layout.Tiles.class::isInstance)
+        .map(Layout.Tiles.class::cast)
+        .findFirst()
+        .ifPresent(tiles -> values.put("layout", FileMetadata.whole(tiles.packing().layout())));
     values.put("search", text("search"));
     values.put("seed", FileMetadata.wholeSigned(options.seed()));
     values.put("hessian", FileMetadata.text(Named.of(options.policy())));
@@ -68,6 +70,7 @@ record Assembly(
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
     values.put("enlargement", FileMetadata.real(recipe.scaling()));
     values.put("tuning", FileMetadata.whole(passes));
+    values.put("attention", FileMetadata.text(recipe.attention().text()));
     values.put("calibration.data_sha256", text("data"));
     values.put("calibration.tokens_sha256", text("tokens"));
     values.put("calibration.sequences", number("sequences"));

@@ -14,11 +14,13 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
-import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
+import org.espalier.api.codec.Packing;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.math.Parallel;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.ModelContent.Weights;
+import org.espalier.runtime.quantisation.BlockMatrixQuantizer;
 import org.espalier.runtime.quantisation.MatrixQuantizer;
 import org.espalier.runtime.quantisation.QuantizedMatrix;
 import org.espalier.runtime.quantisation.RotatedHessian;
@@ -218,15 +220,16 @@ public final class Quantization {
   private void noteFallbacks(ModelSource source) {
     for (Weights weights : source.content().weights()) {
       if (weights instanceof Weights.Matrix(String stem, EncodedLinear linear)
-          && ModelSource.isQuantizable(linear)
-          && tools.codec().packing(linear.shape()) instanceof Offer.Declined<?>(String reason)) {
-        listener.notice(
-            "'%s' (%s) stays %s: %s"
-                .formatted(
-                    stem,
-                    linear.shape(),
-                    ModelFile.plainType(linear, options.compatible()),
-                    reason));
+          && ModelSource.isQuantizable(linear)) {
+        ModelSource.hindrance(linear, tools.codec(), options.recipe())
+            .ifPresent(reason ->
+                listener.notice(
+                    "'%s' (%s) stays %s: %s"
+                        .formatted(
+                            stem,
+                            linear.shape(),
+                            ModelFile.plainType(linear, options.compatible()),
+                            reason)));
       }
     }
   }
@@ -259,6 +262,7 @@ public final class Quantization {
                 new QuantizedLayers(
                     source.operators(tools.codec(), options.recipe()),
                     tools.codec(),
+                    tools.providers().codecs(),
                     work,
                     options.seed()))
             : Optional.empty();
@@ -435,10 +439,32 @@ public final class Quantization {
 
   private UnitFile.Result quantize(
       Operator.Unit unit, UnitMoments moments, MatrixQuantizer quantizer) {
+    QuantizedMatrix matrix =
+        switch (unit.operator().layout()) {
+          case Layout.Tiles(Packing packing) -> tiles(unit, packing, moments, quantizer);
+          case Layout.Blocks(BlockQuantizer blocks) ->
+              new BlockMatrixQuantizer(blocks, tools.algebra())
+                  .quantize(
+                      unit.name(),
+                      DenseWeights.matrix(unit.operator().source(), unit.expert()),
+                      new BlockMatrixQuantizer.Moments(
+                          moments.inputs().matrix(),
+                          options.damping(),
+                          moments.outputs(),
+                          OUTPUT_DAMPING * options.damping()));
+        };
+    return new UnitFile.Result(matrix, moments.inputs().tokens());
+  }
+
+  private QuantizedMatrix tiles(
+      Operator.Unit unit, Packing packing, UnitMoments moments, MatrixQuantizer quantizer) {
     Operator operator = unit.operator();
-    long seed = options.seed();
-    float[] input = SignVectors.of(seed, operator.inputSigns(), unit.expert(), operator.columns());
-    float[] output = SignVectors.of(seed, operator.outputSigns(), unit.expert(), operator.rows());
+    float[] input =
+        SignVectors.of(
+            options.seed(), operator.inputSigns(packing), unit.expert(), operator.columns());
+    float[] output =
+        SignVectors.of(
+            options.seed(), operator.outputSigns(packing), unit.expert(), operator.rows());
     RotatedHessian inputs =
         quantizer.rotate(unit.name(), moments.inputs().matrix(), input, options.damping());
     Optional<RotatedHessian> outputs =
@@ -447,15 +473,13 @@ public final class Quantization {
             .map(matrix ->
                 quantizer.rotateOutputs(
                     unit.name(), matrix, output, OUTPUT_DAMPING * options.damping()));
-    QuantizedMatrix matrix =
-        quantizer.quantize(
-            unit.name(),
-            DenseWeights.matrix(operator.source(), unit.expert()),
-            inputs,
-            outputs,
-            output,
-            operator.packing());
-    return new UnitFile.Result(matrix, moments.inputs().tokens());
+    return quantizer.quantize(
+        unit.name(),
+        DenseWeights.matrix(operator.source(), unit.expert()),
+        inputs,
+        outputs,
+        output,
+        packing);
   }
 
   private static MatrixReport report(Operator.Unit unit, WorkFolder work) {

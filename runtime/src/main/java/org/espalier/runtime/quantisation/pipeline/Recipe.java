@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param enlargement by which the code is scaled up beyond the weights' root mean square; empty: 1
  *     where tuning follows, which scales as well, else {@value #UNTUNED_ENLARGEMENT}
  * @param tuning passes over the calibration text that tune what is stored in F32
- * @param attention how the matrices of attention are stored instead of in codes; empty: in codes
+ * @param attention which matrices of attention are stored otherwise than in codes
  */
 public record Recipe(
     boolean predictions,
@@ -26,10 +26,10 @@ public record Recipe(
     double shrinkage,
     Optional<Double> enlargement,
     int tuning,
-    Optional<EmbeddingType> attention) {
+    AttentionTypes attention) {
   /** The published algorithm. */
   public static final Recipe PUBLISHED =
-      new Recipe(false, Optional.of(false), false, 0, Optional.of(1.0), 0, Optional.empty());
+      new Recipe(false, Optional.of(false), false, 0, Optional.of(1.0), 0, AttentionTypes.NONE);
 
   private static final double UNTUNED_ENLARGEMENT = 1.05;
 
@@ -81,7 +81,7 @@ public record Recipe(
     description.put("inputs", quantizedInputs ? "quantized" : "original");
     description.put("shrinkage", Double.toString(shrinkage));
     description.put("enlargement", Double.toString(scaling()));
-    description.put("attention", attention.map(Named::of).orElse("codes"));
+    description.put("attention", attention.text());
     return description;
   }
 }

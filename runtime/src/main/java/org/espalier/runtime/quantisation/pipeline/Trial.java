@@ -120,19 +120,23 @@ final class Trial {
   /** Seconds that all threads together take for one matrix of each unit's size, summed up. */
   double matrices(List<Operator.Unit> units) {
     Map<LinearShape, Integer> counts = new HashMap<>();
-    units.forEach(unit ->
-        counts.merge(
-            new LinearShape(1, unit.operator().rows(), unit.operator().columns()),
-            1,
-            Integer::sum));
-    long tiles =
-        units.stream().mapToLong(Operator.Unit::weights).sum() / tools.search().grid().size();
+    double blocks = 0;
+    for (Operator.Unit unit : units) {
+      LinearShape shape = new LinearShape(1, unit.operator().rows(), unit.operator().columns());
+      switch (unit.operator().layout()) {
+        case Layout.Tiles _ -> counts.merge(shape, 1, Integer::sum);
+        case Layout.Blocks _ -> blocks += unit.weights();
+      }
+    }
+    double weights = units.stream().mapToLong(Operator.Unit::weights).sum();
+    double tiles = weights / tools.search().grid().size();
     double warmUp = Math.min(WARM_UP, SHARE_OF_WORK * tiles / 1000);
     double sum = 0;
     for (Map.Entry<LinearShape, Integer> entry : counts.entrySet()) {
       sum += entry.getValue() * matrix(entry.getKey(), warmUp / counts.size());
     }
-    return sum;
+    // A block's search takes no longer than a tile's; there are few.
+    return weights > blocks ? sum * weights / (weights - blocks) : sum;
   }
 
   /** Rotates and factors one Hessian, quantises some rows of tiles, and takes the best times. */

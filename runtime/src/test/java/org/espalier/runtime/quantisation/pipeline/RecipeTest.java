@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class RecipeTest {
   private static Recipe recipe(
       boolean predictions, Optional<Boolean> gates, Optional<Double> enlargement, int tuning) {
-    return new Recipe(predictions, gates, false, 0, enlargement, tuning, Optional.empty());
+    return new Recipe(predictions, gates, false, 0, enlargement, tuning, AttentionTypes.NONE);
   }
 
   @ParameterizedTest
