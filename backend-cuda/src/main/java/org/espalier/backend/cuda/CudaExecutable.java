@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
@@ -18,6 +19,7 @@ import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
@@ -88,6 +90,10 @@ final class CudaExecutable implements Executable {
 
   @Override
   public Session open(SessionOptions session) {
+    CudaBackend.refusal(session.cache())
+        .ifPresent(reason -> {
+          throw new Unsupported(reason);
+        });
     return alone(() -> {
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
       long others =
@@ -103,7 +109,7 @@ final class CudaExecutable implements Executable {
       }
       requireFree(session);
       program.reserve(session.contextLength());
-      long bytes = sessionBytes(session.contextLength(), session.cacheType());
+      long bytes = sessionBytes(session.contextLength(), CudaBackend.elements(session.cache()));
       CudaSession opened = new CudaSession(this, session, memory.allocate(bytes));
       sessions.add(opened);
       return opened;
@@ -142,14 +148,7 @@ final class CudaExecutable implements Executable {
   boolean copy(Session from, CudaSession to, int positions) {
     return alone(() -> {
       CudaSession source = own(from);
-      if (source.isClosed() || to.isClosed()) {
-        throw new InvalidRequest("the session is closed");
-      }
-      if (positions < 0 || positions > Math.min(source.position(), to.contextLength())) {
-        throw new InvalidRequest(
-            "cannot copy %d positions of a session that is at %d into a context of %d"
-                .formatted(positions, source.position(), to.contextLength()));
-      }
+      SessionRules.checkCopy(source, own(to), positions);
       boolean same =
           source.contextLength() == to.contextLength() && source.cacheType() == to.cacheType();
       if (same && source != to) {
@@ -163,20 +162,9 @@ final class CudaExecutable implements Executable {
   @Override
   public List<Rows> forward(List<Step> steps) {
     return alone(() -> {
-      long total = 0;
-      Set<Session> seen = new HashSet<>();
-      for (Step step : steps) {
-        check(own(step.session()), step.input(), step.wanted());
-        if (!seen.add(step.session())) {
-          throw new InvalidRequest("a session can take only one step per pass");
-        }
-        total += step.input().count();
-      }
-      if (total > options.maximumRows()) {
-        throw new InvalidRequest(
-            "a pass takes at most %d positions, not %d".formatted(options.maximumRows(), total));
-      }
-      return run(steps, (int) total);
+      steps.forEach(step -> own(step.session()));
+      SessionRules.checkPass(steps, plan, options.maximumRows());
+      return run(steps, steps.stream().mapToInt(step -> step.input().count()).sum());
     });
   }
 
@@ -231,52 +219,15 @@ final class CudaExecutable implements Executable {
     }
   }
 
+  /** A session of this executable that is open. */
   private CudaSession own(Session session) {
-    if (session instanceof CudaSession mine && mine.executable() == this) {
-      return mine;
+    if (!(session instanceof CudaSession mine) || mine.executable() != this) {
+      throw new InvalidRequest("a session can only be used with the model that opened it");
     }
-    throw new InvalidRequest("a session can only be used with the model that opened it");
-  }
-
-  private void check(CudaSession session, Activations input, int wanted) {
-    if (session.isClosed()) {
+    if (mine.isClosed()) {
       throw new InvalidRequest("the session is closed");
     }
-    int count = input.count();
-    if (wanted < 0 || wanted > count) {
-      throw new InvalidRequest("%d outputs are wanted of %d positions".formatted(wanted, count));
-    }
-    if (session.position() + (long) count > session.contextLength()) {
-      throw new InvalidRequest(
-          "%d more positions do not fit: the context of %d is filled up to %d"
-              .formatted(count, session.contextLength(), session.position()));
-    }
-    switch (input) {
-      case Activations.Tokens(int[] ids) -> checkTokens(ids);
-      case Rows rows -> checkRows(rows);
-    }
-  }
-
-  private void checkTokens(int[] ids) {
-    if (!plan.takesTokens()) {
-      throw new InvalidRequest("this slice of a model takes rows, not tokens");
-    }
-    for (int id : ids) {
-      if (id < 0 || id >= plan.vocabulary()) {
-        throw new InvalidRequest(
-            "token %d is outside the vocabulary of %d".formatted(id, plan.vocabulary()));
-      }
-    }
-  }
-
-  private void checkRows(Rows rows) {
-    if (plan.takesTokens()) {
-      throw new InvalidRequest("this model takes tokens, not rows");
-    }
-    if (rows.width() != plan.width()) {
-      throw new InvalidRequest(
-          "rows have %d values where the model has %d".formatted(rows.width(), plan.width()));
-    }
+    return mine;
   }
 
   @Override

@@ -10,11 +10,10 @@ import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.ExpertTraffic;
-import org.espalier.api.backend.Precision;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Shown;
 import org.espalier.launcher.option.CommonFlags;
 import org.espalier.launcher.option.ComputationFlags;
 import org.espalier.launcher.option.ModelFlags;
@@ -168,16 +167,16 @@ final class BenchCommand implements Callable<Integer> {
       SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
         if (!interruption.requested()) {
-          console.progress("%d thread(s), %s …".formatted(count, test.label()));
+          console.progress("%s, %s …".formatted(Shown.count(count, "thread"), test.label()));
           Optional<ExpertTraffic> before = opened.executable().traffic();
           SpeedResult result = benchmark.run(test, repetitions);
           if (!interruption.requested()) {
-            ElementType cache =
-                backend.precision() == Precision.EXACT ? ElementType.F32 : ElementType.F16;
             long bytes =
                 Traffic.weights(opened.plan())
                     + Traffic.cache(
-                        opened.plan(), test.depth() + test.generatedTokens() / 2, cache);
+                        opened.plan(),
+                        test.depth() + test.generatedTokens() / 2,
+                        opened.cacheTypes());
             Optional<ExpertTraffic> traffic =
                 before.flatMap(b -> opened.executable().traffic().map(now -> now.since(b)));
             reports.add(BenchReport.of(opened, count, result, bytes, bandwidth, traffic));

@@ -8,6 +8,7 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 
 /** A position and a cache per layer. */
@@ -37,11 +38,7 @@ final class ReferenceSession implements Session {
   @Override
   public void truncate(int position) {
     requireOpen();
-    if (position < 0 || position > this.position) {
-      throw new InvalidRequest(
-          "cannot go back to position %d: the session is at position %d"
-              .formatted(position, this.position));
-    }
+    SessionRules.checkTruncation(this, position);
     this.position = position;
   }
 
@@ -54,15 +51,12 @@ final class ReferenceSession implements Session {
   boolean takeOver(ReferenceSession other, int positions) {
     other.requireOpen();
     requireOpen();
-    if (positions < 0 || positions > Math.min(other.position, options.contextLength())) {
-      throw new InvalidRequest(
-          "cannot copy %d positions of a session at position %d into a context of %d"
-              .formatted(positions, other.position, options.contextLength()));
-    }
-    if (options.cacheType() != other.options.cacheType()) {
+    SessionRules.checkCopy(other, this, positions);
+    if (!options.cache().equals(other.options.cache())) {
       return false;
     }
-    other.caches.forEach((layer, cache) -> cache(layer).copyFrom(cache, positions));
+    other.caches.forEach(
+        (layer, cache) -> cache(layer, cache.headDimension()).copyFrom(cache, positions));
     position = positions;
     return true;
   }
@@ -85,31 +79,16 @@ final class ReferenceSession implements Session {
     return executable == other;
   }
 
-  KeyValueCache cache(int layer) {
+  KeyValueCache cache(int layer, int headDimension) {
     return caches.computeIfAbsent(
-        layer, _ -> new KeyValueCache(options.contextLength(), options.cacheType()));
+        layer, _ -> new KeyValueCache(options.contextLength(), headDimension, options.cache()));
   }
 
   void advance(int positions) {
     position += positions;
   }
 
-  /** Whether the session can take this step now. */
-  void check(Step step) {
-    requireOpen();
-    int count = step.input().count();
-    if (step.wanted() < 0 || step.wanted() > count) {
-      throw new InvalidRequest(
-          "%d outputs wanted of a step of %d positions".formatted(step.wanted(), count));
-    }
-    if (count > options.contextLength() - position) {
-      throw new InvalidRequest(
-          "%d positions after position %d do not fit the context of %d: use a longer context"
-              .formatted(count, position, options.contextLength()));
-    }
-  }
-
-  private void requireOpen() {
+  void requireOpen() {
     if (closed) {
       throw new InvalidRequest("the session is closed: open another one");
     }
