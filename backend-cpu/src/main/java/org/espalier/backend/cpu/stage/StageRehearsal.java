@@ -4,7 +4,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.espalier.api.tensor.ElementType;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.backend.cpu.numeric.Elementwise;
 import org.espalier.backend.cpu.numeric.Hadamard;
 import org.espalier.backend.cpu.numeric.Products;
@@ -45,7 +46,7 @@ public final class StageRehearsal {
   }
 
   private static void addAttention(List<Runnable> steps, float[] x, float[] y) {
-    KeyValueCache cache = new KeyValueCache(1, HEAD, ElementType.F16);
+    KeyValueCache cache = new KeyValueCache(1, HEAD, CacheTypes.both(CacheType.F16));
     cache.reserve(ROWS);
     int[] positions = new int[ROWS];
     for (int position = 0; position < ROWS; position++) {
