@@ -29,6 +29,7 @@ public final class StageRehearsal {
     float[] x = new float[ROWS * HEAD];
     float[] y = new float[ROWS * HEAD];
     float[] ones = new float[WIDTH];
+    float[] work = new float[Math.max(WIDTH, Products.WORK_FLOATS)];
     Arrays.fill(x, 0.5f);
     Arrays.fill(ones, 1);
     List<Runnable> steps = new ArrayList<>();
@@ -39,9 +40,9 @@ public final class StageRehearsal {
     addAttention(steps, x, y);
     steps.add(() -> Elementwise.scale(y, 0, 1, WIDTH));
     steps.add(() -> Elementwise.addScaled(x, 0, 0.5f, y, 0, WIDTH));
-    steps.add(() -> Products.multiplyInPlace(mapped, 0, 4, WIDTH, x, 0, y, 0));
+    steps.add(() -> Products.multiplyInPlace(mapped, 0, 4, WIDTH, x, 0, y, 0, work, 0));
     steps.add(() -> Elementwise.maximum(x, 0, EXPERTS));
-    steps.add(() -> Elementwise.siluTimes(y, 0, ones, 0, WIDTH));
+    steps.add(() -> Elementwise.siluTimes(y, 0, ones, 0, WIDTH, work));
     return steps;
   }
 
