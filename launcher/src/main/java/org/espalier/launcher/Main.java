@@ -14,6 +14,9 @@ public final class Main {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    if (Preparation.isWorthwhile(arguments)) {
+      Preparation.begin();
+    }
     // Guice would generate classes for what reflection does as well; it reads this once, early.
     System.setProperty("guice_bytecode_gen_option", "DISABLED");
     PARQUET.setLevel(Level.WARNING);

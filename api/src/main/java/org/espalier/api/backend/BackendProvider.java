@@ -20,6 +20,14 @@ public interface BackendProvider {
    */
   Offer<Backend> open(Context context);
 
+  /**
+   * Gets ready for a large model that will be run soon, in the calling thread: compiles code, for
+   * example. Called while the model is still being opened, or not at all.
+   */
+  default void prepare() {
+    // Most have nothing to do before they know the model.
+  }
+
   /** What a backend is told when it starts. */
   interface Context {
     /** Worker threads of the host to use, at least 1. */

@@ -1,5 +1,6 @@
 package org.espalier.backend.cpu;
 
+import java.io.IOException;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
@@ -29,6 +30,15 @@ public final class CpuBackendProvider implements BackendProvider {
       return Offer.accepted(new CpuBackend(id(), KernelRegistry.discover(), context.threads()));
     } catch (Unsupported e) {
       return Offer.declined(String.valueOf(e.getMessage()));
+    }
+  }
+
+  @Override
+  public void prepare() {
+    try {
+      Rehearsal.run();
+    } catch (IOException _) {
+      // Without a place for temporary files, compiling waits for the model.
     }
   }
 }

@@ -56,6 +56,17 @@ public final class ProviderDiscovery {
   }
 
   /**
+   * Lets all backends get ready for a large model, in the calling thread. One that cannot is passed
+   * over: whoever needs it will be told.
+   */
+  public void prepareBackends() {
+    for (ServiceLoader.Provider<BackendProvider> candidate :
+        ServiceLoader.load(layer, BackendProvider.class).stream().toList()) {
+      candidate.get().prepare();
+    }
+  }
+
+  /**
    * All searches for codes, those that are preferred first.
    *
    * @throws Unsupported when one cannot be started

@@ -165,7 +165,7 @@ public final class Elementwise {
     FloatVector sums = FloatVector.zero(SPECIES);
     int i = 0;
     for (; i + COUNT <= n; i += COUNT) {
-      sums = sums.add(FloatVector.fromArray(SPECIES, x, offset + i));
+      sums = FloatVector.fromArray(SPECIES, x, offset + i).add(sums);
     }
     float sum = Lanes.sum(sums);
     for (; i < n; i++) {
@@ -181,7 +181,7 @@ public final class Elementwise {
     if (n >= COUNT) {
       FloatVector maxima = FloatVector.fromArray(SPECIES, x, offset);
       for (i = COUNT; i + COUNT <= n; i += COUNT) {
-        maxima = maxima.max(FloatVector.fromArray(SPECIES, x, offset + i));
+        maxima = FloatVector.fromArray(SPECIES, x, offset + i).max(maxima);
       }
       maximum = maxima.reduceLanes(VectorOperators.MAX);
     }

@@ -172,7 +172,7 @@ final class ByteActivations {
       FloatVector v = FloatVector.fromArray(FLOATS, x, i);
       FloatVector squares = v.mul(v);
       FloatVector lengths = squares.add(squares.rearrange(OTHER_OF_PAIR)).sqrt();
-      largest = largest.max(lengths.add(lengths.rearrange(OTHER_PAIR)));
+      largest = lengths.add(lengths.rearrange(OTHER_PAIR)).max(largest);
     }
     return largest.reduceLanes(VectorOperators.MAX);
   }

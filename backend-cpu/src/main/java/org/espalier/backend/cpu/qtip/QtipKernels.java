@@ -1,5 +1,6 @@
 package org.espalier.backend.cpu.qtip;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
@@ -33,6 +34,21 @@ public final class QtipKernels {
    */
   public static List<CpuKernelProvider> providers() {
     return providers(System.getProperty(ONLY));
+  }
+
+  /**
+   * What the kernel that this machine probably chooses does with a model, on a few tiles.
+   *
+   * @param mapped at least 2 KB
+   */
+  public static List<Runnable> rehearsal(MemorySegment mapped) {
+    return providers().stream()
+        .filter(VectorProvider.class::isInstance)
+        .map(VectorProvider.class::cast)
+        .filter(VectorProvider::isPossible)
+        .findFirst()
+        .map(provider -> provider.rehearsal(mapped))
+        .orElse(List.of());
   }
 
   /** As {@link #providers()}, where the property has that value. */

@@ -27,6 +27,10 @@ import org.espalier.backend.cpu.numeric.MappedMemory;
  * <p>Each step is a method of its own with one short loop. C2 compiles each with all tables in
  * registers and leaves nothing boxed; in one method they would spill, and with the steps of a tile
  * in one chain of dependencies the CPU would wait. Intermediate results stay in the first cache.
+ *
+ * <p>Sums that a loop carries are arguments, {@code x.add(sum)}, never {@code sum.add(x)}: C2 knows
+ * the exact class of what was just computed, but that of a sum only if a profile tells it. Without
+ * one it calls the method, on objects.
  */
 final class VbmiMultiplier implements ByteMultiplier {
   private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_512;
@@ -119,7 +123,7 @@ final class VbmiMultiplier implements ByteMultiplier {
     for (int tile = 0; tile < tiles; tile++) {
       long at = offset + (long) tile * QtipCore.BLOCK_BYTES;
       ByteVector head = ByteVector.fromMemorySegment(BYTES, blocks, at, ByteOrder.LITTLE_ENDIAN);
-      differences = differences.or(head.lanewise(XOR, firstHead));
+      differences = head.lanewise(XOR, firstHead).or(differences);
       IntVector codes =
           ByteVector.fromMemorySegment(BYTES, blocks, at + 4, ByteOrder.LITTLE_ENDIAN)
               .reinterpretAsInts();
@@ -215,8 +219,8 @@ final class VbmiMultiplier implements ByteMultiplier {
                               .reinterpretAsShorts()))
               .add(IntVector.broadcast(INTS, (int) INT.get(x, at)).reinterpretAsShorts())
               .reinterpretAsInts();
-      all = all.add(sum);
-      odd = odd.add(sum.lanewise(ASHR, 16));
+      all = sum.add(all);
+      odd = sum.lanewise(ASHR, 16).add(odd);
     }
     int excess = 2 * 32768 * tiles;
     ((FloatVector) all.sub(odd.lanewise(LSHL, 16)).add(odd).sub(excess).convert(I2F, 0))
@@ -274,8 +278,8 @@ final class VbmiMultiplier implements ByteMultiplier {
       ShortVector v = ByteVector.fromArray(BYTES, work, pass * 128 + 64).reinterpretAsShorts();
       IntVector sum =
           products(u, v, u.lanewise(LSHR, 8), v.lanewise(LSHR, 8), x, xOffset + pass * 20);
-      all = all.add(sum);
-      odd = odd.add(sum.lanewise(ASHR, 16));
+      all = sum.add(all);
+      odd = sum.lanewise(ASHR, 16).add(odd);
     }
     int excess = 2 * 32768 * tiles;
     ((FloatVector) all.sub(odd.lanewise(LSHL, 16)).add(odd).sub(excess).convert(I2F, 0))
@@ -305,11 +309,11 @@ final class VbmiMultiplier implements ByteMultiplier {
       ShortVector uUpper = u.lanewise(LSHR, 8);
       ShortVector vUpper = v.lanewise(LSHR, 8);
       IntVector sum = products(u, v, uUpper, vUpper, x, x0 + pass * 20);
-      all0 = all0.add(sum);
-      odd0 = odd0.add(sum.lanewise(ASHR, 16));
+      all0 = sum.add(all0);
+      odd0 = sum.lanewise(ASHR, 16).add(odd0);
       sum = products(u, v, uUpper, vUpper, x, x1 + pass * 20);
-      all1 = all1.add(sum);
-      odd1 = odd1.add(sum.lanewise(ASHR, 16));
+      all1 = sum.add(all1);
+      odd1 = sum.lanewise(ASHR, 16).add(odd1);
     }
     int excess = 2 * 32768 * tiles;
     ((FloatVector) all0.sub(odd0.lanewise(LSHL, 16)).add(odd0).sub(excess).convert(I2F, 0))

@@ -94,6 +94,21 @@ final class VectorProvider implements CpuKernelProvider {
             new WarmKernel(candidates, all.getLast(), core.tileColumns(), current, entrants));
   }
 
+  /** Whether nothing stands in the way on this machine. */
+  boolean isPossible() {
+    return objection.isEmpty();
+  }
+
+  /** What the vector kernels do with a model, on a few tiles. */
+  List<Runnable> rehearsal(MemorySegment mapped) {
+    return QtipRehearsal.steps(
+        mapped,
+        core -> {
+          List<? extends CpuKernel> all = kernels.apply(core);
+          return all.subList(0, all.size() - 1);
+        });
+  }
+
   private synchronized WarmUp warmUp() {
     WarmUp.Outcome outcome = warmUp == null ? null : warmUp.outcome();
     if (warmUp == null || outcome != null && !outcome.conclusive()) {
