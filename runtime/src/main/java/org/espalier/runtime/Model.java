@@ -62,7 +62,7 @@ public final class Model implements AutoCloseable {
     this.plan = plan;
     this.tokenizer = tokenizer;
     this.compiled = compiled;
-    this.order = new PassOrder(compiled.executable());
+    this.order = new PassOrder(compiled.executable(), artifact.path());
     this.batch = batch;
     this.precision = precision;
     this.cacheTypes = cacheTypes;

@@ -15,40 +15,168 @@ import org.espalier.api.backend.Precision;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 
-/**
- * How to open a model.
- *
- * @param backend which; the best one that accepts where empty
- * @param precision of the arithmetic
- * @param threads workers of the host
- * @param batch most positions per forward pass
- * @param compatibility of the tokenizer
- * @param overrides metadata that replace the file's
- * @param settings for the backend, by name
- * @param observer told about activations and routing as they pass; {@link Observer#NONE} for none
- * @param contextLength positions that sessions will hold, where that is known beforehand; matters
- *     to backends that divide scarce memory
- */
-public record ModelOptions(
-    Optional<BackendId> backend,
-    Precision precision,
-    int threads,
-    int batch,
-    TokenizerCompatibility compatibility,
-    Map<String, MetadataValue> overrides,
-    Map<String, String> settings,
-    Observer observer,
-    OptionalInt contextLength) {
-  /** Refuses fewer than one thread, or than one position per pass. */
-  public ModelOptions {
-    overrides = Map.copyOf(overrides);
-    settings = Map.copyOf(settings);
-    if (threads < 1) {
-      throw new InvalidRequest("there must be at least 1 thread: " + threads);
+/** How to open a model. Never changes: each method that changes something gives other options. */
+public final class ModelOptions {
+  private Optional<BackendId> backend = Optional.empty();
+  private Precision precision = Precision.FAST;
+  private int threads;
+  private int batch = 512;
+  private TokenizerCompatibility compatibility = TokenizerCompatibility.HUGGING_FACE;
+  private Map<String, MetadataValue> overrides = Map.of();
+  private Map<String, String> settings = Map.of();
+  private Observer observer = Observer.NONE;
+  private OptionalInt contextLength = OptionalInt.empty();
+
+  private ModelOptions(int threads) {
+    this.threads = threads;
+  }
+
+  /** A copy, to be changed before anyone sees it. */
+  private ModelOptions(ModelOptions other) {
+    backend = other.backend;
+    precision = other.precision;
+    threads = other.threads;
+    batch = other.batch;
+    compatibility = other.compatibility;
+    overrides = other.overrides;
+    settings = other.settings;
+    observer = other.observer;
+    contextLength = other.contextLength;
+  }
+
+  /**
+   * The best backend, fast arithmetic, passes of 512 tokens, nothing overridden.
+   *
+   * @param threads workers of the host
+   * @throws InvalidRequest when there are none
+   */
+  public static ModelOptions of(int threads) {
+    return new ModelOptions(0).withThreads(threads);
+  }
+
+  /** This, but on a named backend. */
+  public ModelOptions withBackend(String name) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.backend = Optional.of(new BackendId(name));
+    return changed;
+  }
+
+  /** This, but with other arithmetic. */
+  public ModelOptions withPrecision(Precision other) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.precision = other;
+    return changed;
+  }
+
+  /**
+   * This, but with so many workers.
+   *
+   * @throws InvalidRequest when there are none
+   */
+  public ModelOptions withThreads(int count) {
+    if (count < 1) {
+      throw new InvalidRequest("there must be at least 1 thread: " + count);
     }
-    if (batch < 1) {
-      throw new InvalidRequest("a batch must hold at least 1 token: " + batch);
+    ModelOptions changed = new ModelOptions(this);
+    changed.threads = count;
+    return changed;
+  }
+
+  /**
+   * This, but with at most so many positions per forward pass.
+   *
+   * @throws InvalidRequest when there are none
+   */
+  public ModelOptions withBatch(int positions) {
+    if (positions < 1) {
+      throw new InvalidRequest("a batch must hold at least 1 token: " + positions);
     }
+    ModelOptions changed = new ModelOptions(this);
+    changed.batch = positions;
+    return changed;
+  }
+
+  /** This, but with a tokenizer that works like another's. */
+  public ModelOptions withCompatibility(TokenizerCompatibility other) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.compatibility = other;
+    return changed;
+  }
+
+  /** This, but with other metadata in place of the file's. */
+  public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.overrides = Map.copyOf(entries);
+    return changed;
+  }
+
+  /** This, but with other settings for the backend, by name. */
+  public ModelOptions withSettings(Map<String, String> values) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.settings = Map.copyOf(values);
+    return changed;
+  }
+
+  /** This, with somebody who is told about activations and routing as they pass. */
+  public ModelOptions observedBy(Observer other) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.observer = other;
+    return changed;
+  }
+
+  /**
+   * This, for sessions of so many positions, which matters to backends that divide scarce memory; 0
+   * means the model's own context.
+   */
+  public ModelOptions forContext(int positions) {
+    ModelOptions changed = new ModelOptions(this);
+    changed.contextLength = positions > 0 ? OptionalInt.of(positions) : OptionalInt.empty();
+    return changed;
+  }
+
+  /** Which backend; the best one that accepts where empty. */
+  public Optional<BackendId> backend() {
+    return backend;
+  }
+
+  /** The arithmetic. */
+  public Precision precision() {
+    return precision;
+  }
+
+  /** Workers of the host. */
+  public int threads() {
+    return threads;
+  }
+
+  /** Most positions per forward pass. */
+  public int batch() {
+    return batch;
+  }
+
+  /** Whose tokenizer is followed where they differ. */
+  public TokenizerCompatibility compatibility() {
+    return compatibility;
+  }
+
+  /** Metadata that replace the file's. */
+  public Map<String, MetadataValue> overrides() {
+    return overrides;
+  }
+
+  /** Settings for the backend, by name. */
+  public Map<String, String> settings() {
+    return settings;
+  }
+
+  /** Who is told about activations and routing as they pass. */
+  public Observer observer() {
+    return observer;
+  }
+
+  /** Positions that sessions will hold, where that is known beforehand. */
+  public OptionalInt contextLength() {
+    return contextLength;
   }
 
   /**
@@ -92,135 +220,5 @@ public record ModelOptions(
             new InvalidRequest(
                 "--%s %s: keys and values can be kept as f32, f16, bf16 or q8_0"
                     .formatted(setting, name)));
-  }
-
-  /** Without an observer. */
-  public ModelOptions(
-      Optional<BackendId> backend,
-      Precision precision,
-      int threads,
-      int batch,
-      TokenizerCompatibility compatibility,
-      Map<String, MetadataValue> overrides,
-      Map<String, String> settings) {
-    this(backend, precision, threads, batch, compatibility, overrides, settings, Observer.NONE);
-  }
-
-  /** Without a context length known beforehand. */
-  public ModelOptions(
-      Optional<BackendId> backend,
-      Precision precision,
-      int threads,
-      int batch,
-      TokenizerCompatibility compatibility,
-      Map<String, MetadataValue> overrides,
-      Map<String, String> settings,
-      Observer observer) {
-    this(
-        backend,
-        precision,
-        threads,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        observer,
-        OptionalInt.empty());
-  }
-
-  /** This, for sessions of so many positions; 0 means the model's own context. */
-  public ModelOptions forContext(int positions) {
-    return new ModelOptions(
-        backend,
-        precision,
-        threads,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        observer,
-        positions > 0 ? OptionalInt.of(positions) : OptionalInt.empty());
-  }
-
-  /** The same with an observer. */
-  public ModelOptions observedBy(Observer newObserver) {
-    return new ModelOptions(
-        backend,
-        precision,
-        threads,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        newObserver,
-        contextLength);
-  }
-
-  /** The best backend, fast arithmetic, passes of 512 tokens, nothing overridden. */
-  public static ModelOptions of(int threads) {
-    return new ModelOptions(
-        Optional.empty(),
-        Precision.FAST,
-        threads,
-        512,
-        TokenizerCompatibility.HUGGING_FACE,
-        Map.of(),
-        Map.of());
-  }
-
-  /** This, but on a named backend. */
-  public ModelOptions withBackend(String name) {
-    return new ModelOptions(
-        Optional.of(new BackendId(name)),
-        precision,
-        threads,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        observer,
-        contextLength);
-  }
-
-  /** This, but with other metadata in place of the file's. */
-  public ModelOptions withOverrides(Map<String, MetadataValue> entries) {
-    return new ModelOptions(
-        backend,
-        precision,
-        threads,
-        batch,
-        compatibility,
-        entries,
-        settings,
-        observer,
-        contextLength);
-  }
-
-  /** This, but with other arithmetic. */
-  public ModelOptions withPrecision(Precision other) {
-    return new ModelOptions(
-        backend,
-        other,
-        threads,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        observer,
-        contextLength);
-  }
-
-  /** This, but with so many workers. */
-  public ModelOptions withThreads(int count) {
-    return new ModelOptions(
-        backend,
-        precision,
-        count,
-        batch,
-        compatibility,
-        overrides,
-        settings,
-        observer,
-        contextLength);
   }
 }

@@ -1,11 +1,13 @@
 package org.espalier.runtime;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Executable;
@@ -24,11 +26,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class PassOrder implements Executable {
   private final Executable executable;
+  private final Path file;
   private final ReentrantLock lock = new ReentrantLock(true);
   private List<Held> latest = List.of();
 
-  PassOrder(Executable executable) {
+  /**
+   * @param file where the weights lie, for what goes wrong with them
+   */
+  PassOrder(Executable executable, Path file) {
     this.executable = executable;
+    this.file = file;
   }
 
   @Override
@@ -72,9 +79,23 @@ final class PassOrder implements Executable {
               .mapToObj(i -> new Held(owners.get(i), rows.get(i)))
               .toList();
       return List.copyOf(latest);
+    } catch (InternalError e) {
+      throw lostPages(e);
     } finally {
       lock.unlock();
     }
+  }
+
+  /** In words, where the VM found that a mapped file has lost pages. */
+  private MalformedModel lostPages(InternalError error) {
+    if (!String.valueOf(error.getMessage()).contains("unsafe memory access")) {
+      throw error;
+    }
+    return new MalformedModel(
+        file
+            + " could not be read any more: it was truncated or replaced while in use, or its disk"
+            + " failed",
+        error);
   }
 
   private Guarded own(Session session) {
@@ -126,6 +147,11 @@ final class PassOrder implements Executable {
     }
 
     @Override
+    public boolean copyFrom(Session other, int positions) {
+      return session.copyFrom(own(other).session, positions);
+    }
+
+    @Override
     public Rows forward(Activations input, int wanted) {
       lock.lock();
       try {
@@ -133,6 +159,8 @@ final class PassOrder implements Executable {
         Held result = new Held(this, session.forward(input, wanted));
         latest = List.of(result);
         return result;
+      } catch (InternalError e) {
+        throw lostPages(e);
       } finally {
         lock.unlock();
       }

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.MalformedModel;
@@ -32,7 +31,6 @@ import org.espalier.api.tensor.ElementType;
 import org.espalier.runtime.loading.FakeBackend;
 import org.espalier.runtime.loading.MemoryArtifact;
 import org.espalier.runtime.loading.MemoryFormat;
-import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -201,17 +199,10 @@ final class ModelTest {
   @Test
   void optionsThatMakeNoSenseAreRefused() {
     assertThrows(InvalidRequest.class, () -> options(Precision.FAST, 0));
-    assertThrows(
-        InvalidRequest.class,
-        () ->
-            new ModelOptions(
-                Optional.empty(),
-                Precision.FAST,
-                0,
-                1,
-                TokenizerCompatibility.HUGGING_FACE,
-                Map.of(),
-                Map.of()));
+    assertThrows(InvalidRequest.class, () -> ModelOptions.of(0));
+    ModelOptions good = ModelOptions.of(1);
+    assertThrows(InvalidRequest.class, () -> good.withThreads(-1));
+    assertEquals(1, good.threads());
   }
 
   private Model open(ModelOptions options) {
@@ -234,13 +225,6 @@ final class ModelTest {
 
   private static ModelOptions options(
       Precision precision, int batch, Map<String, MetadataValue> overrides) {
-    return new ModelOptions(
-        Optional.empty(),
-        precision,
-        1,
-        batch,
-        TokenizerCompatibility.HUGGING_FACE,
-        overrides,
-        Map.of());
+    return ModelOptions.of(1).withPrecision(precision).withBatch(batch).withOverrides(overrides);
   }
 }

@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.Executable;
@@ -22,6 +24,7 @@ import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class PassOrderTest {
@@ -29,8 +32,9 @@ class PassOrderTest {
   private final float[] shared = new float[6];
 
   private final List<Echo> opened = new ArrayList<>();
-  private final PassOrder order = new PassOrder(new Echoes());
+  private final PassOrder order = new PassOrder(new Echoes(), Path.of("echoes"));
   private int reads;
+  private @Nullable InternalError lost;
 
   /** Opens echoes; a pass of several copies each one's rows aside. */
   private final class Echoes implements Executable {
@@ -94,6 +98,20 @@ class PassOrderTest {
     assertThrows(InvalidRequest.class, () -> order.forward(List.of(stray)));
   }
 
+  @Test
+  void aFileThatLostPagesIsNamed() {
+    Session session = open();
+    Session another = open();
+    lost = new InternalError("a fault occurred in an unsafe memory access operation");
+    Activations token = new Activations.Tokens(1);
+    MalformedModel alone = assertThrows(MalformedModel.class, () -> session.forward(token, 1));
+    assertTrue(alone.getMessage().startsWith("echoes could not be read"), alone.getMessage());
+    List<Step> both = List.of(new Step(session, token, 1), new Step(another, token, 1));
+    assertThrows(MalformedModel.class, () -> order.forward(both));
+    lost = new InternalError("something else");
+    assertThrows(InternalError.class, () -> session.forward(token, 1));
+  }
+
   /** Every output of a pass is the last token and the position. */
   private final class Echo implements Session {
     private int position;
@@ -116,6 +134,9 @@ class PassOrderTest {
 
     @Override
     public Rows forward(Activations input, int wanted) {
+      if (lost != null) {
+        throw lost;
+      }
       int[] ids = ((Activations.Tokens) input).ids();
       position += ids.length;
       for (int row = 0; row < wanted; row++) {

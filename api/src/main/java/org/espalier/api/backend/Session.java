@@ -34,6 +34,24 @@ public interface Session extends AutoCloseable {
    */
   Rows forward(Activations input, int wanted);
 
+  /**
+   * Takes over the first positions of another session, as if what went in there had gone in here;
+   * what was here before is forgotten. Spares prompts with a common beginning that it is computed
+   * for each.
+   *
+   * @param other of the same executable; it stays as it is
+   * @param positions 0 to {@code other.position()}
+   * @return whether it was done. A backend need not be able to; then {@link #position()} tells what
+   *     is left here
+   * @throws org.espalier.api.EspalierException.InvalidRequest when {@code positions} is out of
+   *     range or above {@link #contextLength()}, the other session is another executable's, or one
+   *     of the two, their executable or its backend is closed
+   * @throws org.espalier.api.EspalierException.DeviceFailure when there is no memory for them
+   */
+  default boolean copyFrom(Session other, int positions) {
+    return false;
+  }
+
   /** Gives up its cache; closing twice does no harm. */
   @Override
   void close();

@@ -16,6 +16,7 @@ import org.espalier.api.linear.Role;
 import org.espalier.api.linear.Rotation;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
+import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.cpu.numeric.Lanes;
 import org.espalier.backend.cpu.stage.BoundLinear;
 import org.espalier.backend.cpu.stage.CompiledStages;
@@ -71,9 +72,17 @@ final class CpuBackend implements Backend {
         scratch(plan, options.maximumRows()));
   }
 
-  /** Only kernels for dense matrices copy any, and choosing among those costs nothing. */
+  /**
+   * Only kernels for dense matrices and for blocks of rows copy any, and choosing among those costs
+   * nothing.
+   */
   private long copyBytes(EncodedLinear linear, CompileOptions options) {
-    return linear.form() instanceof LinearForm.Dense && linear.id().role() != Role.EMBEDDING
+    boolean ofRows =
+        switch (linear.form()) {
+          case LinearForm.Dense _ -> true;
+          case LinearForm.Tiled tiled -> tiled.grid().rows() == 1; // a block of ggml's
+        };
+    return ofRows && linear.id().role() != Role.EMBEDDING
         ? kernels.choose(linear, options.precision()).kernel().copyBytes()
         : 0;
   }
@@ -109,17 +118,41 @@ final class CpuBackend implements Backend {
     return Float.BYTES * ((long) rows * plan.width() + attention + mixture);
   }
 
+  /** With one session, where the caller knows how long it will be. */
+  private Footprint expected(ModelPlan plan, CompileOptions options) {
+    ElementType type =
+        switch (options.precision()) {
+          case EXACT -> ElementType.F32;
+          case FAST -> ElementType.F16;
+        };
+    SessionOptions session = new SessionOptions(options.contextLength().orElse(1), type);
+    Footprint need = footprint(plan, options, session);
+    return options.contextLength().isPresent()
+        ? need
+        : new Footprint(need.mapped(), need.weights(), 0, need.scratch());
+  }
+
+  private static long mebibytes(long bytes) {
+    return bytes + (1 << 20) - 1 >> 20;
+  }
+
   @Override
   public Offer<Executable> compile(ModelPlan plan, CompileOptions options) {
     if (closed) {
       return Offer.declined("the backend is closed");
     }
     if (options.memoryLimit().isPresent()) {
-      long need = mapped(plan) + scratch(plan, options.maximumRows());
       long limit = options.memoryLimit().getAsLong();
-      if (need > limit) {
+      Footprint need = expected(plan, options);
+      if (need.total() > limit) {
         return Offer.declined(
-            "the plan needs %,d bytes of memory and the limit is %,d".formatted(need, limit));
+            "it needs %,d MiB of memory (weights %,d, working memory %,d, keys and values %,d) and the limit is %,d: raise it to that, or use a shorter context"
+                .formatted(
+                    mebibytes(need.total()),
+                    mebibytes(need.mapped() + need.weights()),
+                    mebibytes(need.scratch()),
+                    mebibytes(need.cache()),
+                    limit >> 20));
       }
     }
     for (Stage stage : plan.stages()) {

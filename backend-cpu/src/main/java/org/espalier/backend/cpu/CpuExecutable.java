@@ -1,10 +1,8 @@
 package org.espalier.backend.cpu;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -15,6 +13,7 @@ import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
@@ -86,17 +85,8 @@ final class CpuExecutable implements Executable {
     lock.lock();
     try {
       requireOpen();
-      long total = 0;
-      Set<Session> seen = new HashSet<>();
-      for (Step step : steps) {
-        CpuSession session = own(step.session());
-        check(session, step.input(), step.wanted());
-        if (!seen.add(session)) {
-          throw new InvalidRequest("a session can take only one step per pass");
-        }
-        total += step.input().count();
-      }
-      checkRows(total);
+      steps.forEach(step -> own(step.session()));
+      SessionRules.checkPass(steps, plan, options.maximumRows());
       pass.clear();
       for (Step step : steps) {
         enter(own(step.session()), step.input(), step.wanted());
@@ -119,12 +109,27 @@ final class CpuExecutable implements Executable {
     lock.lock();
     try {
       requireOpen();
-      check(session, input, wanted);
-      checkRows(input.count());
+      own(session);
+      SessionRules.checkStep(session, input, wanted, plan);
+      SessionRules.checkRows(input.count(), options.maximumRows());
       pass.clear();
       enter(session, input, wanted);
       stages.run();
       return finish(session, input, 0, wanted);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Copies the first positions of one session into another. */
+  boolean copy(Session from, CpuSession to, int positions) {
+    lock.lock();
+    try {
+      requireOpen();
+      CpuSession source = own(from);
+      SessionRules.checkCopy(source, own(to), positions);
+      reserve(to, positions);
+      return to.state().copyFrom(source.state(), positions);
     } finally {
       lock.unlock();
     }
@@ -135,64 +140,20 @@ final class CpuExecutable implements Executable {
     return session.output().window(first, wanted);
   }
 
+  /** A session of this executable that is open. */
   private CpuSession own(Session session) {
-    if (session instanceof CpuSession mine && mine.executable() == this) {
-      return mine;
+    if (!(session instanceof CpuSession mine) || mine.executable() != this) {
+      throw new InvalidRequest("a session can only be used with the model that opened it");
     }
-    throw new InvalidRequest("a session can only be used with the model that opened it");
+    if (mine.isClosed()) {
+      throw new InvalidRequest("the session is closed");
+    }
+    return mine;
   }
 
   private void requireOpen() {
     if (closed || backend.isClosed()) {
       throw new InvalidRequest("the model is closed");
-    }
-  }
-
-  private void check(CpuSession session, Activations input, int wanted) {
-    if (session.isClosed()) {
-      throw new InvalidRequest("the session is closed");
-    }
-    int count = input.count();
-    if (wanted < 0 || wanted > count) {
-      throw new InvalidRequest("%d outputs are wanted of %d positions".formatted(wanted, count));
-    }
-    if (session.position() + (long) count > session.contextLength()) {
-      throw new InvalidRequest(
-          "%d more positions do not fit: the context of %d is filled up to %d"
-              .formatted(count, session.contextLength(), session.position()));
-    }
-    checkInput(input);
-  }
-
-  private void checkRows(long total) {
-    if (total > options.maximumRows()) {
-      throw new InvalidRequest(
-          "a pass takes at most %d positions, not %d".formatted(options.maximumRows(), total));
-    }
-  }
-
-  private void checkInput(Activations input) {
-    switch (input) {
-      case Activations.Tokens(int[] ids) -> {
-        if (!plan.takesTokens()) {
-          throw new InvalidRequest("this slice of a model takes rows, not tokens");
-        }
-        for (int id : ids) {
-          if (id < 0 || id >= plan.vocabulary()) {
-            throw new InvalidRequest(
-                "token %d is outside the vocabulary of %d".formatted(id, plan.vocabulary()));
-          }
-        }
-      }
-      case Rows rows -> {
-        if (plan.takesTokens()) {
-          throw new InvalidRequest("this model takes tokens, not rows");
-        }
-        if (rows.width() != plan.width()) {
-          throw new InvalidRequest(
-              "rows have %d values where the model has %d".formatted(rows.width(), plan.width()));
-        }
-      }
     }
   }
 

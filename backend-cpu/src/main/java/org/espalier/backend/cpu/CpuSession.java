@@ -1,10 +1,10 @@
 package org.espalier.backend.cpu;
 
-import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.backend.cpu.stage.SequenceState;
 
 /** One sequence on the CPU. */
@@ -50,12 +50,13 @@ final class CpuSession implements Session {
 
   @Override
   public void truncate(int position) {
-    if (position < 0 || position > state.position()) {
-      throw new InvalidRequest(
-          "cannot go back to position %d of a session that is at %d"
-              .formatted(position, state.position()));
-    }
+    SessionRules.checkTruncation(this, position);
     state.truncate(position);
+  }
+
+  @Override
+  public boolean copyFrom(Session other, int positions) {
+    return executable.copy(other, this, positions);
   }
 
   @Override

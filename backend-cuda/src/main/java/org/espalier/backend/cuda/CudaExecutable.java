@@ -19,6 +19,7 @@ import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.tensor.ElementType;
@@ -143,23 +144,27 @@ final class CudaExecutable implements Executable {
     }
   }
 
+  /** Copies what one session remembers into another, if it would lie there in the same way. */
+  boolean copy(Session from, CudaSession to, int positions) {
+    return alone(() -> {
+      CudaSession source = own(from);
+      SessionRules.checkCopy(source, own(to), positions);
+      boolean same =
+          source.contextLength() == to.contextLength() && source.cacheType() == to.cacheType();
+      if (same && source != to) {
+        long bytes = sessionBytes(to.contextLength(), to.cacheType());
+        backend.gpu().copy(to.cache(), source.cache(), bytes);
+      }
+      return same;
+    });
+  }
+
   @Override
   public List<Rows> forward(List<Step> steps) {
     return alone(() -> {
-      long total = 0;
-      Set<Session> seen = new HashSet<>();
-      for (Step step : steps) {
-        check(own(step.session()), step.input(), step.wanted());
-        if (!seen.add(step.session())) {
-          throw new InvalidRequest("a session can take only one step per pass");
-        }
-        total += step.input().count();
-      }
-      if (total > options.maximumRows()) {
-        throw new InvalidRequest(
-            "a pass takes at most %d positions, not %d".formatted(options.maximumRows(), total));
-      }
-      return run(steps, (int) total);
+      steps.forEach(step -> own(step.session()));
+      SessionRules.checkPass(steps, plan, options.maximumRows());
+      return run(steps, steps.stream().mapToInt(step -> step.input().count()).sum());
     });
   }
 
@@ -214,52 +219,15 @@ final class CudaExecutable implements Executable {
     }
   }
 
+  /** A session of this executable that is open. */
   private CudaSession own(Session session) {
-    if (session instanceof CudaSession mine && mine.executable() == this) {
-      return mine;
+    if (!(session instanceof CudaSession mine) || mine.executable() != this) {
+      throw new InvalidRequest("a session can only be used with the model that opened it");
     }
-    throw new InvalidRequest("a session can only be used with the model that opened it");
-  }
-
-  private void check(CudaSession session, Activations input, int wanted) {
-    if (session.isClosed()) {
+    if (mine.isClosed()) {
       throw new InvalidRequest("the session is closed");
     }
-    int count = input.count();
-    if (wanted < 0 || wanted > count) {
-      throw new InvalidRequest("%d outputs are wanted of %d positions".formatted(wanted, count));
-    }
-    if (session.position() + (long) count > session.contextLength()) {
-      throw new InvalidRequest(
-          "%d more positions do not fit: the context of %d is filled up to %d"
-              .formatted(count, session.contextLength(), session.position()));
-    }
-    switch (input) {
-      case Activations.Tokens(int[] ids) -> checkTokens(ids);
-      case Rows rows -> checkRows(rows);
-    }
-  }
-
-  private void checkTokens(int[] ids) {
-    if (!plan.takesTokens()) {
-      throw new InvalidRequest("this slice of a model takes rows, not tokens");
-    }
-    for (int id : ids) {
-      if (id < 0 || id >= plan.vocabulary()) {
-        throw new InvalidRequest(
-            "token %d is outside the vocabulary of %d".formatted(id, plan.vocabulary()));
-      }
-    }
-  }
-
-  private void checkRows(Rows rows) {
-    if (plan.takesTokens()) {
-      throw new InvalidRequest("this model takes tokens, not rows");
-    }
-    if (rows.width() != plan.width()) {
-      throw new InvalidRequest(
-          "rows have %d values where the model has %d".formatted(rows.width(), plan.width()));
-    }
+    return mine;
   }
 
   @Override

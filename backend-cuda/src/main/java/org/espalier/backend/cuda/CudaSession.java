@@ -6,6 +6,7 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 import org.espalier.api.tensor.ElementType;
 
@@ -67,11 +68,15 @@ final class CudaSession implements Session {
     if (closed) {
       throw new InvalidRequest("the session is closed");
     }
-    if (to < 0 || to > position) {
-      throw new InvalidRequest(
-          "a session at position %d cannot go back to %d".formatted(position, to));
-    }
+    SessionRules.checkTruncation(this, to);
     position = to;
+  }
+
+  @Override
+  public boolean copyFrom(Session other, int positions) {
+    boolean copied = executable.copy(other, this, positions);
+    position = copied ? positions : position;
+    return copied;
   }
 
   @Override

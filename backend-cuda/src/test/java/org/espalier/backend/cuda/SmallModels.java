@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -20,7 +19,6 @@ import org.espalier.format.gguf.GgufFormat;
 import org.espalier.runtime.Model;
 import org.espalier.runtime.ModelOptions;
 import org.espalier.runtime.Providers;
-import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 
 /** The models of the repository, and what others computed for them. */
 final class SmallModels {
@@ -37,14 +35,7 @@ final class SmallModels {
             List.of(new OlmoeArchitecture()),
             List.of(new CudaBackendProvider()));
     ModelOptions options =
-        new ModelOptions(
-            Optional.empty(),
-            precision,
-            1,
-            batch,
-            TokenizerCompatibility.HUGGING_FACE,
-            Map.of(),
-            settings);
+        ModelOptions.of(1).withPrecision(precision).withBatch(batch).withSettings(settings);
     return Model.open(FOLDER.resolve(name), providers, options, _ -> {});
   }
 

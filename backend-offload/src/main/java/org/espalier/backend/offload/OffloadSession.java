@@ -57,6 +57,21 @@ final class OffloadSession implements Session {
     parts.forEach(part -> part.truncate(position));
   }
 
+  @Override
+  public boolean copyFrom(Session other, int positions) {
+    if (!(other instanceof OffloadSession source) || source.executable != executable) {
+      throw new InvalidRequest("a session can only be used with the model that opened it");
+    }
+    boolean copied = true;
+    for (int part = 0; part < parts.size() && copied; part++) {
+      copied = parts.get(part).copyFrom(source.parts.get(part), positions);
+    }
+    if (!copied) {
+      truncate(0); // parts must agree
+    }
+    return copied;
+  }
+
   /** After a pass that failed: parts that it reached are ahead of the others. */
   void goBack(int position) {
     for (Session part : parts) {

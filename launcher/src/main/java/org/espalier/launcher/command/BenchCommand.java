@@ -13,6 +13,7 @@ import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Shown;
 import org.espalier.launcher.option.CommonFlags;
 import org.espalier.launcher.option.ComputationFlags;
 import org.espalier.launcher.option.ModelFlags;
@@ -166,7 +167,7 @@ final class BenchCommand implements Callable<Integer> {
       SpeedBenchmark benchmark = new SpeedBenchmark(opened, interruption::requested);
       for (SpeedTest test : tests) {
         if (!interruption.requested()) {
-          console.progress("%d thread(s), %s …".formatted(count, test.label()));
+          console.progress("%s, %s …".formatted(Shown.count(count, "thread"), test.label()));
           Optional<ExpertTraffic> before = opened.executable().traffic();
           SpeedResult result = benchmark.run(test, repetitions);
           if (!interruption.requested()) {

@@ -11,6 +11,7 @@ import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Shown;
 import org.espalier.launcher.option.BackendFlags;
 import org.espalier.launcher.option.CommonFlags;
 import org.espalier.launcher.option.GenerationFlags;
@@ -112,7 +113,7 @@ final class ChatCommand implements Callable<Integer> {
   private void converse(Conversation conversation) throws IOException {
     long seed = generation.seed();
     AnswerDisplay display = new AnswerDisplay(console, interruption);
-    interruption.offer(display::stop);
+    interruption.offer(() -> display.stop() || endPrompt());
     BufferedReader lines =
         new BufferedReader(new InputStreamReader(console.in(), StandardCharsets.UTF_8));
     Optional<String> line = read(lines);
@@ -135,6 +136,18 @@ final class ChatCommand implements Callable<Integer> {
       }
       line = read(lines);
     }
+  }
+
+  /**
+   * The shell's prompt goes on a line of its own.
+   *
+   * @return false: nothing was stopped
+   */
+  private boolean endPrompt() {
+    if (console.inIsTerminal()) {
+      console.invite("\n");
+    }
+    return false;
   }
 
   /** A message: a line, and those after it as long as they end in a backslash. */
@@ -171,9 +184,9 @@ final class ChatCommand implements Callable<Integer> {
       }
       if (common.verbose()) {
         console.say(
-            "%d tokens read, %d written, %.1f per second"
+            "%s read, %d written, %.1f per second"
                 .formatted(
-                    result.promptTokens(),
+                    Shown.count(result.promptTokens(), "token"),
                     result.tokens().size(),
                     result.evaluations() * 1e9 / Math.max(result.evaluationNanos(), 1)));
       }

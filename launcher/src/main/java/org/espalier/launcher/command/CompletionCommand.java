@@ -12,6 +12,7 @@ import org.espalier.api.backend.Session;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Shown;
 import org.espalier.launcher.option.AcceptedFlags;
 import org.espalier.launcher.option.BackendFlags;
 import org.espalier.launcher.option.CommonFlags;
@@ -157,8 +158,8 @@ final class CompletionCommand implements Callable<Integer> {
                 opened.backend(),
                 opened.device()));
     console.say(
-        "prompt: %d tokens, context: %d, seed: %d"
-            .formatted(promptTokens, session.contextLength(), seed));
+        "prompt: %s, context: %d, seed: %d"
+            .formatted(Shown.count(promptTokens, "token"), session.contextLength(), seed));
     if (common.verbose()) {
       opened.declinedBackends().forEach(declined -> console.say("not " + declined));
       for (Binding binding : opened.executable().bindings()) {

@@ -13,6 +13,7 @@ import org.espalier.api.tensor.ElementType;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
+import org.espalier.launcher.console.Shown;
 import org.espalier.launcher.discovery.ProviderDiscovery;
 import org.espalier.launcher.option.CommonFlags;
 import org.espalier.launcher.option.HubFlags;
@@ -133,9 +134,12 @@ final class ConvertCommand implements Callable<Integer> {
       progress.end();
     }
     console.note(
-        "%s holds %,d weights in %d tensors, %s"
+        "%s holds %s in %s, %s"
             .formatted(
-                out, report.weights(), report.tensors(), WriteProgress.bytes(Files.size(out))));
+                out,
+                Shown.count(report.weights(), "weight"),
+                Shown.count(report.tensors(), "tensor"),
+                WriteProgress.bytes(Files.size(out))));
     return ExitCode.OK;
   }
 

@@ -85,7 +85,7 @@ final class InspectionText {
           Shown.text(tensor.name()),
           tensor.type(),
           tensor.shape().stream().map(String::valueOf).collect(Collectors.joining(" x ")),
-          Shown.count(tensor.bytes()) + " bytes",
+          Shown.count(tensor.bytes(), "byte"),
           Shown.bits(tensor.bitsPerElement()) + " bits each",
           tensor.codec().map(codec -> "read as " + codec).orElse(""));
     }
@@ -98,9 +98,9 @@ final class InspectionText {
     for (Total total : inspection.types()) {
       table.row(
           total.name(),
-          Shown.count(total.count()) + " tensors",
-          Shown.count(total.elements()) + " elements",
-          Shown.count(total.bytes()) + " bytes",
+          Shown.count(total.count(), "tensor"),
+          Shown.count(total.elements(), "element"),
+          Shown.count(total.bytes(), "byte"),
           Shown.bits(total.bitsPerElement()) + " bits each");
     }
     text.append(table.text());
@@ -143,24 +143,24 @@ final class InspectionText {
         .architecture()
         .ifPresent(name ->
             text.append(
-                "  architecture %s: %d stages, %d values wide, vocabulary of %d, context of %d\n"
+                "  architecture %s: %s, %d values wide, vocabulary of %d, context of %d\n"
                     .formatted(
                         name,
-                        reading.stages(),
+                        Shown.count(reading.stages(), "stage"),
                         reading.width(),
                         reading.vocabulary(),
                         reading.contextLength())));
     for (Total total : reading.operators()) {
       text.append(
-          "  codec %s: %s linear operators, %s weights, %s bits each with all that belongs to them\n"
+          "  codec %s: %s, %s, %s bits each with all that belongs to them\n"
               .formatted(
                   total.name(),
-                  Shown.count(total.count()),
-                  Shown.count(total.elements()),
+                  Shown.count(total.count(), "linear operator"),
+                  Shown.count(total.elements(), "weight"),
                   Shown.bits(total.bitsPerElement())));
     }
     if (reading.tokens() > 0) {
-      text.append("  tokenizer: %s tokens\n".formatted(Shown.count(reading.tokens())));
+      text.append("  tokenizer: %s\n".formatted(Shown.count(reading.tokens(), "token")));
     }
     for (String repair : reading.repairs()) {
       text.append("  left open: ").append(Shown.text(repair)).append('\n');

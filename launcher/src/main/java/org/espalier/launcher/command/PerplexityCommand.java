@@ -90,7 +90,7 @@ final class PerplexityCommand implements Callable<Integer> {
         new PerplexityOptions(
             protocol, windows.window().orElse(protocol.defaultWindow()), windows.mostWindows());
     DataFile file = text.open();
-    try (Model opened = opening.model(model, backend);
+    try (Model opened = opening.modelForContext(model, backend, options.window());
         Interruption.Work _ = interruption.begin(() -> {})) {
       int[] tokens = text.tokens(file, opened.tokenizer(), protocol::encode, console::note);
       MeasurementProgress progress =

@@ -40,6 +40,15 @@ public final class Shown {
     return String.format(Locale.ROOT, "%,d", number);
   }
 
+  /**
+   * So many things: {@code "1 tensor"}, {@code "2,048 tensors"}.
+   *
+   * @param singular of a word that takes an s
+   */
+  public static String count(long number, String singular) {
+    return count(number) + " " + singular + (number == 1 ? "" : "s");
+  }
+
   /** A real number with four digits. */
   public static String number(double number) {
     return String.format(Locale.ROOT, "%.4g", number);

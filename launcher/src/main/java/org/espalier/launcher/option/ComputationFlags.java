@@ -132,14 +132,14 @@ public class ComputationFlags {
 
   /** How to open a model. */
   public ModelOptions modelOptions(ModelFlags model, int threads) {
-    return new ModelOptions(
-        chosen(),
-        precision,
-        threads,
-        batch(),
-        model.compatibility(),
-        model.overrides(),
-        allSettings());
+    ModelOptions options =
+        ModelOptions.of(threads)
+            .withPrecision(precision)
+            .withBatch(batch())
+            .withCompatibility(model.compatibility())
+            .withOverrides(model.overrides())
+            .withSettings(allSettings());
+    return chosen().map(id -> options.withBackend(id.value())).orElse(options);
   }
 
   /** The backend that was named, or the one that other flags are about. */

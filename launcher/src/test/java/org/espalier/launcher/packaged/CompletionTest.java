@@ -207,7 +207,7 @@ class CompletionTest {
     Launch again = Launch.here(line);
     assertEquals(2, again.exitCode());
     assertTrue(again.sentence().contains("--force"), again.err());
-    assertEquals(0, Launch.here(with(line, "--force")).exitCode());
+    assertEquals(0, Launch.here(with(line, "--force", "--attention", "q5_0")).exitCode());
     Launch launch =
         Launch.here("completion", "-m", model.toString(), "-p", "Hello", "-n", "5", "--ignore-eos");
     assertEquals(0, launch.exitCode(), launch.err());

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Observer;
@@ -30,7 +29,6 @@ import org.espalier.runtime.ModelOptions;
 import org.espalier.runtime.Providers;
 import org.espalier.runtime.loading.MemoryArtifact;
 import org.espalier.runtime.loading.MemoryFormat;
-import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 
 /**
  * A model whose logits are a known function of everything that it has read, so that tests can work
@@ -154,15 +152,12 @@ public record HistoryModel(
             List.of(new HistoryArchitecture(this)),
             List.of(backend));
     ModelOptions options =
-        new ModelOptions(
-            Optional.empty(),
-            Precision.EXACT,
-            1,
-            batch,
-            TokenizerCompatibility.HUGGING_FACE,
-            more,
-            Map.of());
-    return Model.open(Path.of("."), providers, options.observedBy(observer), notice -> {});
+        ModelOptions.of(1)
+            .withPrecision(Precision.EXACT)
+            .withBatch(batch)
+            .withOverrides(more)
+            .observedBy(observer);
+    return Model.open(Path.of("."), providers, options, notice -> {});
   }
 
   /** Stages of which only the shapes matter. */

@@ -1,6 +1,9 @@
 package org.espalier.server.scheduling;
 
 import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.Optional;
 import org.espalier.api.backend.Session;
@@ -24,12 +27,13 @@ final class KeptSessions {
   record Kept(Session session, int[] tokens) {
     int common(int[] prompt, int most) {
       int end = Math.min(most, Math.min(session.position(), prompt.length));
-      int i = 0;
-      while (i < end && tokens[i] == prompt[i]) {
-        i++;
-      }
-      return i;
+      int mismatch = Arrays.mismatch(tokens, 0, end, prompt, 0, end);
+      return mismatch < 0 ? end : mismatch;
     }
+  }
+
+  Collection<Kept> all() {
+    return Collections.unmodifiableCollection(sessions);
   }
 
   int size() {

@@ -29,31 +29,31 @@ final class PassShares {
   /** One text's share. */
   record Share(Sequence sequence, int rows) {}
 
-  /** Divides a pass among texts, of which there are no more than a pass has rows. */
-  List<Share> divide(List<Sequence> sequences) {
+  /**
+   * Divides a pass among texts, of which there are no more than a pass has rows.
+   *
+   * @param wanted the most rows that each can use
+   */
+  List<Share> divide(List<Share> wanted) {
     List<Share> shares = new ArrayList<>();
-    List<Sequence> reading = new ArrayList<>();
-    for (Sequence sequence : sequences) {
-      if (sequence.isReading()) {
-        reading.add(sequence);
-      } else {
-        shares.add(new Share(sequence, 1));
-      }
+    List<Share> reading = new ArrayList<>();
+    for (Share share : wanted) {
+      (share.sequence.isReading() ? reading : shares).add(share);
     }
     int room = batch - shares.size();
     addReading(shares, reading, shares.isEmpty() ? room : Math.min(room, shortPassRows()));
     return shares;
   }
 
-  private void addReading(List<Share> shares, List<Sequence> reading, int rows) {
-    reading.sort(Comparator.comparingInt(Sequence::pending));
+  private void addReading(List<Share> shares, List<Share> reading, int rows) {
+    reading.sort(Comparator.comparingInt(Share::rows));
     int room = rows;
     int scored = MOST_SCORED_ROWS;
     for (int i = 0; i < reading.size() && room > 0; i++) {
-      Sequence sequence = reading.get(i);
+      Sequence sequence = reading.get(i).sequence;
       int share = Math.max(1, room / (reading.size() - i));
       int most = sequence.isScoring() ? Math.min(share, scored) : share;
-      int given = Math.min(sequence.pending(), most);
+      int given = Math.min(reading.get(i).rows, most);
       if (given > 0) {
         shares.add(new Share(sequence, given));
         room -= given;

@@ -41,6 +41,7 @@ public final class Scheduler implements AutoCloseable {
 
   private final List<Sequence> active = new ArrayList<>();
   private final KeptSessions kept = new KeptSessions();
+  private final CommonBeginnings beginnings;
   private final float[] logits;
 
   /** Starts the thread. The model must have been opened with {@code routing} as its observer. */
@@ -57,6 +58,7 @@ public final class Scheduler implements AutoCloseable {
     this.counters = counters;
     this.line = new WaitingLine(limits.waiting());
     this.shares = new PassShares(model.batch());
+    this.beginnings = new CommonBeginnings(kept, counters);
     this.logits = new float[model.vocabulary()];
     this.thread = Thread.ofPlatform().name("scheduler").start(this::run);
   }
@@ -264,9 +266,7 @@ public final class Scheduler implements AutoCloseable {
   }
 
   private Session session(SequenceRequest request) {
-    // The last token must go in again, because its logits are not kept.
-    int reusable = request.needsWholePrompt() ? 0 : request.prompt().length - 1;
-    Optional<Session> found = kept.take(request.prompt(), reusable);
+    Optional<Session> found = kept.take(request.prompt(), request.reusable());
     if (found.isPresent()) {
       return found.get();
     }
@@ -302,7 +302,7 @@ public final class Scheduler implements AutoCloseable {
   }
 
   private void pass() {
-    List<Share> divided = shares.divide(active);
+    List<Share> divided = shares.divide(beginnings.share(active));
     List<Step> steps = new ArrayList<>(divided.size());
     boolean record = false;
     int rows = 0;

@@ -25,7 +25,7 @@ final class Sequence {
   private final int choice;
   private final SequenceRequest request;
   private final Session session;
-  private final int reused;
+  private int reused;
   private final Sampler sampler;
   private final TextStream text;
   private final long begun = System.nanoTime();
@@ -86,6 +86,33 @@ final class Sequence {
   /** Tokens by position of the session, and perhaps more. */
   int[] tokens() {
     return tokens;
+  }
+
+  int[] prompt() {
+    return request.prompt();
+  }
+
+  /** Positions of the prompt that need not be read where another session has them. */
+  int reusable() {
+    return request.reusable();
+  }
+
+  /** How many reusable positions another text begins with. */
+  int common(int[] other) {
+    int end = Math.min(reusable(), other.length);
+    int mismatch = Arrays.mismatch(request.prompt(), 0, end, other, 0, end);
+    return mismatch < 0 ? end : mismatch;
+  }
+
+  /**
+   * Takes a beginning over from another session, if the backend can.
+   *
+   * @return whether it can
+   */
+  boolean copyFrom(Session other, int positions) {
+    boolean copied = session.copyFrom(other, positions);
+    reused = session.position();
+    return copied;
   }
 
   /** Positions that it has or may yet take. */

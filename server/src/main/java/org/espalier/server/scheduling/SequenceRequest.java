@@ -30,8 +30,9 @@ public record SequenceRequest(
     return generation.maximumTokens() == 0 && !scorePrompt && !routing;
   }
 
-  /** Whether every position of the prompt must pass through the model, known beginning or not. */
-  boolean needsWholePrompt() {
-    return scorePrompt || routing;
+  /** Positions of the prompt that need not pass through the model where they are known already. */
+  int reusable() {
+    // The last token must go in again, because its logits are not kept.
+    return scorePrompt || routing ? 0 : prompt.length - 1;
   }
 }

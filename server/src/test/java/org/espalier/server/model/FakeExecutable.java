@@ -36,6 +36,12 @@ public final class FakeExecutable implements Executable {
   public volatile long passMillis;
   public volatile long rowMillis;
 
+  /** Whether sessions take beginnings over from others. */
+  public volatile boolean copies = true;
+
+  /** Thrown instead of the next copy. */
+  public volatile RuntimeException copyFailure;
+
   /** Thrown instead of the next pass. */
   public volatile RuntimeException failure;
 
@@ -178,6 +184,22 @@ public final class FakeExecutable implements Executable {
     public void truncate(int position) {
       require(position >= 0 && position <= tokens.size(), "truncate");
       tokens.subList(position, tokens.size()).clear();
+    }
+
+    @Override
+    public boolean copyFrom(Session other, int positions) {
+      FakeSession source = (FakeSession) other;
+      require(!closed && !source.closed && positions <= source.position(), "copy");
+      RuntimeException thrown = copyFailure;
+      if (thrown != null) {
+        copyFailure = null;
+        throw thrown;
+      }
+      if (copies) {
+        tokens.clear();
+        tokens.addAll(source.tokens.subList(0, positions));
+      }
+      return copies;
     }
 
     @Override

@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.espalier.api.Offer;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
@@ -106,16 +105,7 @@ public final class FakeModel {
       Path file = Files.write(folder.resolve("fake-model.gguf"), new byte[0]);
       Providers providers =
           new Providers(List.of(new Format()), List.of(), List.of(new Arch()), List.of(new Cpu()));
-      ModelOptions options =
-          new ModelOptions(
-              Optional.empty(),
-              Precision.FAST,
-              1,
-              64,
-              TokenizerCompatibility.HUGGING_FACE,
-              Map.of(),
-              Map.of(),
-              observer);
+      ModelOptions options = ModelOptions.of(1).withBatch(64).observedBy(observer);
       return Model.open(file, providers, options, _ -> {});
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -69,17 +69,17 @@ class SchedulerTest {
     assertEquals(0, counters.active());
   }
 
-  private static SequenceRequest request(int[] prompt, int length) {
+  static SequenceRequest request(int[] prompt, int length) {
     return request(prompt, length, OptionalInt.empty(), false, false);
   }
 
-  private static SequenceRequest request(
+  static SequenceRequest request(
       int[] prompt, int length, OptionalInt alternatives, boolean score, boolean routing) {
     GenerationOptions options = new GenerationOptions(length, NEVER_ENDING, 1, List.of(), false);
     return new SequenceRequest(prompt, options, alternatives, score, routing);
   }
 
-  private static int[] prompt(int length, long seed) {
+  static int[] prompt(int length, long seed) {
     return new Random(seed).ints(length, 0, FakeModel.END).toArray();
   }
 
@@ -88,7 +88,7 @@ class SchedulerTest {
   }
 
   /** What must come out: the likeliest tokens, the one that ends a text excepted. */
-  private static List<Integer> expected(int[] prompt, int length) {
+  static List<Integer> expected(int[] prompt, int length) {
     List<Integer> tokens = new ArrayList<>(list(prompt));
     for (int i = 0; i < length; i++) {
       float[] logits = FakeExecutable.logits(tokens, FakeModel.VOCABULARY);
@@ -98,7 +98,7 @@ class SchedulerTest {
   }
 
   /** All events up to the end of so many texts. */
-  private static List<Event> events(Ticket ticket, int texts) {
+  static List<Event> events(Ticket ticket, int texts) {
     List<Event> events = new ArrayList<>();
     int open = texts;
     try {
@@ -116,7 +116,7 @@ class SchedulerTest {
     return events;
   }
 
-  private static List<Integer> drawn(List<Event> events, int choice) {
+  static List<Integer> drawn(List<Event> events, int choice) {
     return events.stream()
         .filter(event -> event instanceof Event.Drawn drawn && drawn.choice() == choice)
         .map(event -> ((Event.Drawn) event).token())
@@ -157,11 +157,11 @@ class SchedulerTest {
         .toList();
   }
 
-  private static Event.Ended ended(List<Event> events) {
+  static Event.Ended ended(List<Event> events) {
     return assertInstanceOf(Event.Ended.class, events.getLast());
   }
 
-  private static RuntimeException failure(List<Event> events) {
+  static RuntimeException failure(List<Event> events) {
     return assertInstanceOf(Event.Failed.class, events.getLast()).failure();
   }
 
@@ -184,7 +184,7 @@ class SchedulerTest {
   }
 
   /** Counters follow events. */
-  private static void await(BooleanSupplier condition) {
+  static void await(BooleanSupplier condition) {
     long end = System.nanoTime() + LONG.toNanos();
     while (!condition.getAsBoolean()) {
       assertTrue(System.nanoTime() - end < 0, "waited too long");

@@ -216,6 +216,32 @@ public abstract class BackendContract {
     }
   }
 
+  /** A beginning that was copied is as good as one that was read, and the two then live apart. */
+  @TestFactory
+  public Stream<DynamicTest> copiesBeginnings() {
+    return forEachFixture((backend, plan) -> {
+      Activations.Tokens prompt = PlanFixtures.prompt(plan, PROMPT);
+      Activations.Tokens other = PlanFixtures.prompt(plan, PROMPT + 1);
+      try (Executable executable = Runs.compile(backend, plan, Precision.EXACT);
+          Session source = Runs.open(executable);
+          Session target = Runs.open(executable)) {
+        float[][] whole = Runs.copy(source.forward(prompt, PROMPT));
+        target.forward(Runs.part(other, 0, 7), 0);
+        if (target.copyFrom(source, 6)) {
+          assertEquals(List.of(PROMPT, 6), List.of(source.position(), target.position()));
+          double tolerance = tolerance(Precision.EXACT);
+          source.truncate(0);
+          float[][] otherwise = Runs.copy(source.forward(other, PROMPT + 1));
+          float[][] rest = Runs.copy(target.forward(Runs.part(prompt, 6, PROMPT), 3));
+          assertClose(Runs.last(whole, 3), rest, tolerance, "after a copied beginning");
+          assertClose(Runs.whole(executable, other), otherwise, tolerance, "where it came from");
+        } else {
+          assertTrue(target.position() <= 7, "what is left where nothing could be copied");
+        }
+      }
+    });
+  }
+
   /** Several sessions in one pass get what each would have got alone. */
   @TestFactory
   public Stream<DynamicTest> sessionsTogetherEqualSessionsAlone() {
@@ -380,6 +406,9 @@ public abstract class BackendContract {
           () -> assertRefused("a negative number of rows", () -> session.forward(prompt, -1)),
           () -> assertRefused("going forward", () -> session.truncate(5)),
           () -> assertRefused("going back too far", () -> session.truncate(-1)),
+          () -> assertCopyRefused("more than there is", roomy, session, 5),
+          () -> assertCopyRefused("less than nothing", roomy, session, -1),
+          () -> assertCopyRefused("from a stranger", roomy, stranger, 0),
           () -> assertRefused("a session twice", () -> executable.forward(List.of(step, step))),
           () ->
               assertRefused(
@@ -388,6 +417,15 @@ public abstract class BackendContract {
       assertEquals(0, roomy.position(), "position of another session after refusals");
       float[][] rest = Runs.copy(session.forward(Runs.part(prompt, 4, PROMPT), 5));
       assertClose(Runs.last(expected, 5), rest, tolerance(Precision.EXACT), "after refusals");
+    }
+  }
+
+  /** A backend that cannot copy at all need not look at what it is asked. */
+  private static void assertCopyRefused(String what, Session to, Session from, int positions) {
+    try {
+      assertFalse(to.copyFrom(from, positions), () -> "copying " + what);
+    } catch (EspalierException refused) {
+      assertFalse(refused.getMessage().isBlank(), () -> "a refusal needs words: " + what);
     }
   }
 

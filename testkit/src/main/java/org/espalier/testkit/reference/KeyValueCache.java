@@ -18,9 +18,19 @@ final class KeyValueCache {
     this.values = new double[contextLength][];
   }
 
+  int headDimension() {
+    return headDimension;
+  }
+
   void put(int position, double[] key, double[] value) {
     keys[position] = rounded(key, types.keys());
     values[position] = rounded(value, types.values());
+  }
+
+  /** Takes over positions below the given one. */
+  void copyFrom(KeyValueCache other, int positions) {
+    System.arraycopy(other.keys, 0, keys, 0, positions);
+    System.arraycopy(other.values, 0, values, 0, positions);
   }
 
   double[] key(int position) {

@@ -1,10 +1,8 @@
 package org.espalier.testkit.reference;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Activations;
@@ -15,6 +13,7 @@ import org.espalier.api.backend.HostRows;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
@@ -88,6 +87,19 @@ final class ReferenceExecutable implements Executable {
     memory -= Memory.cache(plan, session.contextLength());
   }
 
+  /** Copies the first positions of one session into another. */
+  synchronized boolean copy(Session from, ReferenceSession to, int positions) {
+    requireOpen();
+    return to.takeOver(own(from), positions);
+  }
+
+  private ReferenceSession own(Session session) {
+    if (session instanceof ReferenceSession mine && mine.belongsTo(this)) {
+      return mine;
+    }
+    throw new InvalidRequest("a session can only be used with the executable that opened it");
+  }
+
   @Override
   public synchronized List<Rows> forward(List<Step> steps) {
     requireOpen();
@@ -118,46 +130,8 @@ final class ReferenceExecutable implements Executable {
 
   /** Everything is checked before anything is computed, so a refused pass changes nothing. */
   private void check(List<Step> steps) {
-    Set<Session> seen = new HashSet<>();
-    long positions = 0;
-    for (Step step : steps) {
-      if (!(step.session() instanceof ReferenceSession session) || !session.belongsTo(this)) {
-        throw new InvalidRequest("a session can only be advanced by the executable that opened it");
-      }
-      if (!seen.add(session)) {
-        throw new InvalidRequest("a session can take part in a pass only once");
-      }
-      session.check(step);
-      check(step.input());
-      positions += step.input().count();
-    }
-    if (positions > options.maximumRows()) {
-      throw new InvalidRequest(
-          "%d positions at once, but at most %d were compiled for: pass them piece by piece"
-              .formatted(positions, options.maximumRows()));
-    }
-  }
-
-  private void check(Activations input) {
-    switch (input) {
-      case Activations.Tokens _ when !plan.takesTokens() ->
-          throw new InvalidRequest("this slice of the model takes rows, not token ids");
-      case Activations.Tokens(int[] ids) -> {
-        for (int id : ids) {
-          if (id < 0 || id >= plan.vocabulary()) {
-            throw new InvalidRequest(
-                "token id %d is not in the vocabulary of %d".formatted(id, plan.vocabulary()));
-          }
-        }
-      }
-      case Rows _ when plan.takesTokens() ->
-          throw new InvalidRequest("this model takes token ids, not rows");
-      case Rows rows when rows.width() != plan.width() ->
-          throw new InvalidRequest(
-              "rows of width %d, but the model's width is %d"
-                  .formatted(rows.width(), plan.width()));
-      case Rows _ -> {}
-    }
+    steps.forEach(step -> own(step.session()).requireOpen());
+    SessionRules.checkPass(steps, plan, options.maximumRows());
   }
 
   private static List<Pass.Row> rows(List<Step> steps) {

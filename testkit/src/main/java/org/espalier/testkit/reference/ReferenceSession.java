@@ -8,6 +8,7 @@ import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Rows;
 import org.espalier.api.backend.Session;
 import org.espalier.api.backend.SessionOptions;
+import org.espalier.api.backend.SessionRules;
 import org.espalier.api.backend.Step;
 
 /** A position and a cache per layer. */
@@ -37,12 +38,27 @@ final class ReferenceSession implements Session {
   @Override
   public void truncate(int position) {
     requireOpen();
-    if (position < 0 || position > this.position) {
-      throw new InvalidRequest(
-          "cannot go back to position %d: the session is at position %d"
-              .formatted(position, this.position));
-    }
+    SessionRules.checkTruncation(this, position);
     this.position = position;
+  }
+
+  @Override
+  public boolean copyFrom(Session other, int positions) {
+    return executable.copy(other, this, positions);
+  }
+
+  /** The same, for the executable, which has checked the two. */
+  boolean takeOver(ReferenceSession other, int positions) {
+    other.requireOpen();
+    requireOpen();
+    SessionRules.checkCopy(other, this, positions);
+    if (!options.cache().equals(other.options.cache())) {
+      return false;
+    }
+    other.caches.forEach(
+        (layer, cache) -> cache(layer, cache.headDimension()).copyFrom(cache, positions));
+    position = positions;
+    return true;
   }
 
   @Override
@@ -72,22 +88,7 @@ final class ReferenceSession implements Session {
     position += positions;
   }
 
-  /** Whether the session can take this step now. */
-  void check(Step step) {
-    requireOpen();
-    int count = step.input().count();
-    if (step.wanted() < 0 || step.wanted() > count) {
-      throw new InvalidRequest(
-          "%d outputs wanted of a step of %d positions".formatted(step.wanted(), count));
-    }
-    if (count > options.contextLength() - position) {
-      throw new InvalidRequest(
-          "%d positions after position %d do not fit the context of %d: use a longer context"
-              .formatted(count, position, options.contextLength()));
-    }
-  }
-
-  private void requireOpen() {
+  void requireOpen() {
     if (closed) {
       throw new InvalidRequest("the session is closed: open another one");
     }

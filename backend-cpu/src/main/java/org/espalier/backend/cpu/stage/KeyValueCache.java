@@ -44,6 +44,13 @@ final class KeyValueCache {
     int index(int head, int position) {
       return (head * PAGE + position % PAGE) * stride;
     }
+
+    /** Takes over all of another's. */
+    void copyFrom(Numbers other) {
+      System.arraycopy(other.floats, 0, floats, 0, floats.length);
+      System.arraycopy(other.words, 0, words, 0, words.length);
+      System.arraycopy(other.brains, 0, brains, 0, brains.length);
+    }
   }
 
   private record Page(Numbers keys, Numbers values) {}
@@ -75,6 +82,15 @@ final class KeyValueCache {
               Numbers.of(types.keys(), dimension, vectors),
               Numbers.of(types.values(), dimension, vectors)));
     }
+  }
+
+  /** Takes over positions below {@code length}, for which both have room; more may come along. */
+  void copyFrom(KeyValueCache other, int length) {
+    for (int page = 0; page * PAGE < length; page++) {
+      pages.get(page).keys.copyFrom(other.pages.get(page).keys);
+      pages.get(page).values.copyFrom(other.pages.get(page).values);
+    }
+    finite &= other.finite;
   }
 
   /** Gives all memory back. */
