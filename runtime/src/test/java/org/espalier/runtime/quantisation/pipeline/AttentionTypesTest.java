@@ -120,7 +120,8 @@ class AttentionTypesTest {
   }
 
   private static Optional<String> hindrance(Role role, int columns) {
-    Recipe recipe = new Recipe(true, Optional.empty(), false, 0, Optional.empty(), 0, types("q=b24,v=f16"));
+    Recipe recipe =
+        new Recipe(true, Optional.empty(), false, 0, Optional.empty(), 0, types("q=b24,v=f16"));
     return ModelSource.hindrance(linear(role, columns), CODEC, recipe);
   }
 
