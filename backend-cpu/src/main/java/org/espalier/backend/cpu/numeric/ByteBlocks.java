@@ -33,7 +33,9 @@ public final class ByteBlocks {
   /** Values in a vector of words. */
   private static final int FOUR = 4 * LANES;
 
-  private static final boolean VECTORS = LANES == COUNT && COUNT >= 4;
+  /** Without FMA there is no AVX either, and converting vectors is a call with objects. */
+  private static final boolean VECTORS = LANES == COUNT && COUNT >= 4 && Fused.isAvailable();
+
   private static final float ROUND = 0x1.8p23f;
   private static final int HIGH = 0x80;
   private static final int ALL_HIGH = 0x80808080;
@@ -48,7 +50,7 @@ public final class ByteBlocks {
 
   /** Whether {@link #multiply} and {@link #addWeighted} can be used for rows of this length. */
   public static boolean areMultiplied(int dimension) {
-    return Fused.isAvailable() && VECTORS && COUNT >= 8 && dimension % FOUR == 0;
+    return VECTORS && COUNT >= 8 && dimension % FOUR == 0;
   }
 
   /** Words that a row takes, with its scales. */

@@ -52,7 +52,8 @@ public final class Elements {
       }
       case BF16 -> {
         int i = 0;
-        for (; i + Lanes.COUNT <= count; i += Lanes.COUNT) {
+        // Without AVX, widening is no instruction but a call that takes and gives objects.
+        for (; Fused.isAvailable() && i + Lanes.COUNT <= count; i += Lanes.COUNT) {
           ShortVector.fromMemorySegment(
                   HALF_WORDS, source, (first + i) * Short.BYTES, ByteOrder.LITTLE_ENDIAN)
               .convertShape(VectorOperators.ZERO_EXTEND_S2I, WORDS, 0)

@@ -16,6 +16,12 @@ public final class Elementwise {
   // Adding and subtracting 1.5·2²³ rounds to a whole number and leaves it in the low bits.
   private static final float ROUND = 12582912f;
 
+  /**
+   * Whether comparing vectors and taking the larger of lanes are instructions and not calls that
+   * take and give objects: without AVX, where FMA is missing too, they are not.
+   */
+  private static final boolean COMPARES = Fused.isAvailable();
+
   private Elementwise() {}
 
   /** y = w ⊙ x / √(mean(x²) + ε). */
@@ -120,6 +126,14 @@ public final class Elementwise {
    * @param n a multiple of the vectors' length
    */
   static void expVectors(float[] x, int offset, float shift, int n) {
+    if (!COMPARES) {
+      for (int i = offset; i < offset + n; i++) {
+        float v = x[i] - shift;
+        float limited = v < 88.7f ? (float) Math.exp(v) : v * Float.POSITIVE_INFINITY;
+        x[i] = v < -87.3f ? 0 : limited;
+      }
+      return;
+    }
     for (int i = offset; i < offset + n; i += COUNT) {
       FloatVector v = FloatVector.fromArray(SPECIES, x, i).sub(shift);
       FloatVector limited = v.max(-87.3f).min(88.7f);
@@ -178,7 +192,7 @@ public final class Elementwise {
   public static float maximum(float[] x, int offset, int n) {
     float maximum = Float.NEGATIVE_INFINITY;
     int i = 0;
-    if (n >= COUNT) {
+    if (COMPARES && n >= COUNT) {
       FloatVector maxima = FloatVector.fromArray(SPECIES, x, offset);
       for (i = COUNT; i + COUNT <= n; i += COUNT) {
         maxima = FloatVector.fromArray(SPECIES, x, offset + i).max(maxima);
