@@ -131,6 +131,31 @@ class ChatModelsTest {
   }
 
   @Test
+  void theLinesOfTheDocumentationWork() throws Exception {
+    CompletableFuture<String> whole = new CompletableFuture<>();
+    StreamingChatResponseHandler handler =
+        new StreamingChatResponseHandler() {
+          @Override
+          public void onCompleteResponse(ChatResponse response) {
+            whole.complete(response.aiMessage().text());
+          }
+
+          @Override
+          public void onError(Throwable error) {
+            whole.completeExceptionally(error);
+          }
+        };
+    // As they stand in docs/embedding.md.
+    ChatModel chat = new EspalierChatModel(model);
+    String answer = chat.chat("Why is the sky blue?");
+
+    StreamingChatModel streaming = new EspalierStreamingChatModel(model);
+    streaming.chat("Why is the sky blue?", handler); // the handle of each piece cancels
+    assertFalse(answer.isEmpty());
+    assertFalse(whole.get(60, TimeUnit.SECONDS).isEmpty());
+  }
+
+  @Test
   void earlierTurnsCount() {
     List<dev.langchain4j.data.message.ChatMessage> turns =
         List.of(

@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.ExpertPlacement;
@@ -19,7 +20,6 @@ import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.format.Metadata;
 import org.espalier.api.format.ModelArtifact;
 import org.espalier.api.model.ModelPlan;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.runtime.event.KernelChoice;
 import org.espalier.runtime.loading.Architectures;
 import org.espalier.runtime.loading.Backends;
@@ -41,6 +41,7 @@ public final class Model implements AutoCloseable {
   private final CompiledPlan compiled;
   private final int batch;
   private final Precision precision;
+  private final CacheTypes cacheTypes;
   private final Duration loadTime;
   private final Consumer<String> notices;
   private final Resources resources;
@@ -53,6 +54,7 @@ public final class Model implements AutoCloseable {
       CompiledPlan compiled,
       int batch,
       Precision precision,
+      CacheTypes cacheTypes,
       Duration loadTime,
       Consumer<String> notices,
       Resources resources) {
@@ -63,6 +65,7 @@ public final class Model implements AutoCloseable {
     this.order = new PassOrder(compiled.executable(), artifact.path());
     this.batch = batch;
     this.precision = precision;
+    this.cacheTypes = cacheTypes;
     this.loadTime = loadTime;
     this.notices = notices;
     this.resources = resources;
@@ -104,7 +107,8 @@ public final class Model implements AutoCloseable {
                           options.contextLength().orElse(Math.max(1, plan.contextLength()))),
                       artifact::find,
                       ExpertStore.NONE,
-                      ExpertPlacement.UNDECIDED),
+                      ExpertPlacement.UNDECIDED,
+                      options.cacheTypes()),
                   notices);
       compiled.executable().notices().forEach(notices);
       building.add(compiled, CompiledPlan::close);
@@ -116,6 +120,7 @@ public final class Model implements AutoCloseable {
           compiled,
           batch,
           options.precision(),
+          options.cacheTypes(),
           Duration.ofNanos(System.nanoTime() - start),
           notices,
           building.keep());
@@ -164,6 +169,11 @@ public final class Model implements AutoCloseable {
     return precision;
   }
 
+  /** In what forms its sessions keep keys and values. */
+  public CacheTypes cacheTypes() {
+    return cacheTypes;
+  }
+
   /** The backend that runs it. */
   public BackendId backend() {
     return compiled.backend();
@@ -191,8 +201,8 @@ public final class Model implements AutoCloseable {
 
   /**
    * Begins a sequence, independent of all others: what a pass returns is valid until the next pass
-   * of the same session, whatever other sessions do meanwhile. Its key–value cache holds F32 where
-   * the model was opened as {@link Precision#EXACT} and F16 otherwise.
+   * of the same session, whatever other sessions do meanwhile. Its key–value cache holds {@link
+   * #cacheTypes()}.
    *
    * @param contextLength positions; 0 means the model's own. More than the model was trained for is
    *     allowed, as in llama.cpp's tools, with a notice
@@ -209,12 +219,7 @@ public final class Model implements AutoCloseable {
               .formatted(plan.contextLength(), contextLength));
     }
     int positions = contextLength == 0 ? plan.contextLength() : contextLength;
-    ElementType cacheType =
-        switch (precision) {
-          case EXACT -> ElementType.F32;
-          case FAST -> ElementType.F16;
-        };
-    return order.open(new SessionOptions(positions, cacheType));
+    return order.open(new SessionOptions(positions, cacheTypes));
   }
 
   /** Releases everything. Closing twice does nothing more. */

@@ -1,11 +1,15 @@
 package org.espalier.runtime;
 
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.Observer;
 import org.espalier.api.backend.Precision;
 import org.espalier.api.format.MetadataValue;
@@ -198,5 +202,31 @@ public final class ModelOptions {
       throw new InvalidRequest("a memory limit is a number of bytes, not '%s'".formatted(limit));
     }
     return OptionalLong.of(Long.parseLong(limit));
+  }
+
+  /**
+   * In what forms sessions keep keys and values: the settings {@code cache-type-k} and {@code
+   * cache-type-v}; where they are missing, as the precision has it.
+   *
+   * @throws InvalidRequest when such a form is unknown
+   */
+  public CacheTypes cacheTypes() {
+    CacheTypes usual = CacheTypes.of(precision);
+    return new CacheTypes(
+        cacheType("cache-type-k", usual.keys()), cacheType("cache-type-v", usual.values()));
+  }
+
+  private CacheType cacheType(String setting, CacheType usual) {
+    String name = settings.get(setting);
+    if (name == null) {
+      return usual;
+    }
+    return Arrays.stream(CacheType.values())
+        .filter(type -> type.toString().equals(name.toLowerCase(Locale.ROOT)))
+        .findFirst()
+        .orElseThrow(() ->
+            new InvalidRequest(
+                "--%s %s: keys and values can be kept as f32, f16, bf16 or q8_0"
+                    .formatted(setting, name)));
   }
 }

@@ -18,6 +18,7 @@ import org.espalier.api.tensor.FileMap;
  * @param experts lends experts; anything but {@link ExpertStore#NONE} only to a backend that
  *     {@linkplain Backend#borrowsExperts() can borrow}
  * @param placement which experts deserve a device's own memory
+ * @param cache in what forms sessions will keep keys and values, for the same backends
  */
 public record CompileOptions(
     Precision precision,
@@ -27,11 +28,34 @@ public record CompileOptions(
     OptionalInt contextLength,
     FileMap files,
     ExpertStore experts,
-    ExpertPlacement placement) {
+    ExpertPlacement placement,
+    CacheTypes cache) {
   public CompileOptions {
     if (maximumRows < 1) {
       throw new IllegalArgumentException("maximumRows must be positive: " + maximumRows);
     }
+  }
+
+  /** With caches as the precision has them. */
+  public CompileOptions(
+      Precision precision,
+      int maximumRows,
+      OptionalLong memoryLimit,
+      Observer observer,
+      OptionalInt contextLength,
+      FileMap files,
+      ExpertStore experts,
+      ExpertPlacement placement) {
+    this(
+        precision,
+        maximumRows,
+        memoryLimit,
+        observer,
+        contextLength,
+        files,
+        experts,
+        placement,
+        CacheTypes.of(precision));
   }
 
   /** For whom neither files nor contexts matter. */
@@ -56,24 +80,48 @@ public record CompileOptions(
   /** The same, with experts lent by somebody. */
   public CompileOptions borrowingFrom(ExpertStore store) {
     return new CompileOptions(
-        precision, maximumRows, memoryLimit, observer, contextLength, files, store, placement);
+        precision,
+        maximumRows,
+        memoryLimit,
+        observer,
+        contextLength,
+        files,
+        store,
+        placement,
+        cache);
   }
 
   /** The same, with places decided. */
   public CompileOptions placing(ExpertPlacement decided) {
     return new CompileOptions(
-        precision, maximumRows, memoryLimit, observer, contextLength, files, experts, decided);
+        precision,
+        maximumRows,
+        memoryLimit,
+        observer,
+        contextLength,
+        files,
+        experts,
+        decided,
+        cache);
   }
 
   /** The same, with another observer. */
   public CompileOptions observedBy(Observer other) {
     return new CompileOptions(
-        precision, maximumRows, memoryLimit, other, contextLength, files, experts, placement);
+        precision,
+        maximumRows,
+        memoryLimit,
+        other,
+        contextLength,
+        files,
+        experts,
+        placement,
+        cache);
   }
 
   /** The same, with another limit. */
   public CompileOptions limitedTo(OptionalLong limit) {
     return new CompileOptions(
-        precision, maximumRows, limit, observer, contextLength, files, experts, placement);
+        precision, maximumRows, limit, observer, contextLength, files, experts, placement, cache);
   }
 }

@@ -6,13 +6,17 @@ import org.espalier.api.tensor.ElementType;
  * How to open a session.
  *
  * @param contextLength positions that its key–value cache must hold
- * @param cacheType element type of that cache, to which keys and values are rounded before anyone
- *     reads them
+ * @param cache in what forms that keeps keys and values
  */
-public record SessionOptions(int contextLength, ElementType cacheType) {
+public record SessionOptions(int contextLength, CacheTypes cache) {
   public SessionOptions {
     if (contextLength < 1) {
       throw new IllegalArgumentException("contextLength must be positive: " + contextLength);
     }
+  }
+
+  /** Keys and values one element after another. */
+  public SessionOptions(int contextLength, ElementType cacheType) {
+    this(contextLength, CacheTypes.both(CacheType.of(cacheType)));
   }
 }

@@ -1,5 +1,6 @@
 package org.espalier.api.codec;
 
+import java.util.List;
 import org.espalier.api.Offer;
 import org.espalier.api.linear.CodecId;
 import org.espalier.api.linear.EncodedLinear;
@@ -35,5 +36,10 @@ public interface Codec {
    */
   default Offer<Packing> packing(LinearShape shape) {
     return Offer.declined("the codec " + id() + " only reads");
+  }
+
+  /** The ways in which it stores plain rows in blocks; none for most codecs. */
+  default List<BlockQuantizer> blockQuantizers() {
+    return List.of();
   }
 }

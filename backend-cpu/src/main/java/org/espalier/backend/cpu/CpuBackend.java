@@ -68,13 +68,21 @@ final class CpuBackend implements Backend {
     return new Footprint(
         mapped(plan) - copied,
         copies,
-        CompiledStages.cacheBytesPerPosition(plan, session.cacheType()) * session.contextLength(),
+        CompiledStages.cacheBytesPerPosition(plan, session.cache()) * session.contextLength(),
         scratch(plan, options.maximumRows()));
   }
 
-  /** Only kernels for dense matrices copy any, and choosing among those costs nothing. */
+  /**
+   * Only kernels for dense matrices and for blocks of rows copy any, and choosing among those costs
+   * nothing.
+   */
   private long copyBytes(EncodedLinear linear, CompileOptions options) {
-    return linear.form() instanceof LinearForm.Dense && linear.id().role() != Role.EMBEDDING
+    boolean ofRows =
+        switch (linear.form()) {
+          case LinearForm.Dense _ -> true;
+          case LinearForm.Tiled tiled -> tiled.grid().rows() == 1; // a block of ggml's
+        };
+    return ofRows && linear.id().role() != Role.EMBEDDING
         ? kernels.choose(linear, options.precision()).kernel().copyBytes()
         : 0;
   }

@@ -77,7 +77,7 @@ final class CpuExecutable implements Executable {
                 .formatted(session.contextLength(), need, limit));
       }
     }
-    return new CpuSession(this, session, new SequenceState(stages, session.cacheType()));
+    return new CpuSession(this, session, new SequenceState(stages, session.cache()));
   }
 
   @Override

@@ -10,6 +10,7 @@ import org.espalier.api.Offer;
 import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Footprint;
@@ -131,8 +132,21 @@ final class CudaBackend implements Backend {
     return bytes;
   }
 
+  /** The type of keys and values; an estimate where it refuses them anyway. */
+  static ElementType elements(CacheTypes types) {
+    return types.element().orElse(ElementType.F32);
+  }
+
+  static Optional<String> refusal(CacheTypes types) {
+    return types.element().isPresent()
+        ? Optional.empty()
+        : Optional.of(
+            "keys and values are kept on a GPU as f32, f16 or bf16, both alike, not as %s"
+                .formatted(types));
+  }
+
   static long cacheBytes(ModelPlan plan, CompileOptions options, SessionOptions session) {
-    return Program.cacheValues(plan) * session.contextLength() * session.cacheType().bytes()
+    return Program.cacheValues(plan) * session.contextLength() * elements(session.cache()).bytes()
         + Program.partialBytes(plan, options.maximumRows(), session.contextLength());
   }
 
@@ -155,6 +169,10 @@ final class CudaBackend implements Backend {
       Offer<ModelPlan> possible = PlanLimits.check(plan, gpu.info());
       if (possible instanceof Offer.Declined<ModelPlan>(String reason)) {
         return Offer.declined(reason);
+      }
+      Optional<String> refusal = refusal(options.cache());
+      if (refusal.isPresent()) {
+        return Offer.declined(refusal.get());
       }
       // A sequence must fit too, where the caller knows how long it will be.
       long cache = options.contextLength().isEmpty() ? 0 : expectedCache(plan, options);
@@ -205,13 +223,8 @@ final class CudaBackend implements Backend {
   }
 
   private static long expectedCache(ModelPlan plan, CompileOptions options) {
-    ElementType type =
-        switch (options.precision()) {
-          case EXACT -> ElementType.F32;
-          case FAST -> ElementType.F16;
-        };
     int context = options.contextLength().orElseThrow();
-    return cacheBytes(plan, options, new SessionOptions(context, type));
+    return cacheBytes(plan, options, new SessionOptions(context, options.cache()));
   }
 
   private Placement placement(ModelPlan plan, CompileOptions options) {

@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Binding;
 import org.espalier.api.backend.CompileOptions;
@@ -89,6 +90,10 @@ final class CudaExecutable implements Executable {
 
   @Override
   public Session open(SessionOptions session) {
+    CudaBackend.refusal(session.cache())
+        .ifPresent(reason -> {
+          throw new Unsupported(reason);
+        });
     return alone(() -> {
       long limit = options.memoryLimit().orElse(Long.MAX_VALUE);
       long others =
@@ -104,7 +109,7 @@ final class CudaExecutable implements Executable {
       }
       requireFree(session);
       program.reserve(session.contextLength());
-      long bytes = sessionBytes(session.contextLength(), session.cacheType());
+      long bytes = sessionBytes(session.contextLength(), CudaBackend.elements(session.cache()));
       CudaSession opened = new CudaSession(this, session, memory.allocate(bytes));
       sessions.add(opened);
       return opened;

@@ -38,7 +38,7 @@ final class CudaSession implements Session {
   }
 
   ElementType cacheType() {
-    return options.cacheType();
+    return CudaBackend.elements(options.cache());
   }
 
   CudaExecutable.Output output() {

@@ -172,8 +172,8 @@ final class HostModel implements Closeable {
       if (kind < 0) {
         kind = kinds.size();
         kinds.add(mixture);
-        List<Long> sizes = mixture.pieces.stream().map(MovableBank.Piece::bytes).toList();
-        pools.add(Places.allocate(places / kindCount, sizes, arena));
+        List<Places.Piece> pieces = mixture.pieces.stream().map(this::place).toList();
+        pools.add(Places.allocate(places / kindCount, pieces, arena));
       }
       Places pool = pools.get(kind);
       int first = 0;
@@ -194,6 +194,11 @@ final class HostModel implements Closeable {
     residency = new ExpertResidency(experts, lent, new Readers(readerCount));
     closing.push(residency);
     return replace(plan, moved);
+  }
+
+  private Places.Piece place(MovableBank.Piece piece) {
+    long offset = files.find(piece.byExpert().getFirst()).map(FileMap.Extent::offset).orElse(0L);
+    return new Places.Piece(piece.bytes(), offset);
   }
 
   private EncodedLinear copy(MovableBank bank, Arena arena, ReadBuffer buffer) {

@@ -24,7 +24,6 @@ import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.backend.offload.placement.DevicePlan;
 import org.espalier.backend.offload.placement.HostBudget;
 import org.espalier.backend.offload.placement.MachineMemory;
@@ -342,8 +341,7 @@ final class OffloadBackend implements Backend {
 
   private static SessionOptions session(ModelPlan plan, CompileOptions options) {
     return new SessionOptions(
-        options.contextLength().orElse(plan.contextLength()),
-        options.precision() == Precision.EXACT ? ElementType.F32 : ElementType.F16);
+        options.contextLength().orElse(plan.contextLength()), options.cache());
   }
 
   private OptionalLong limit(CompileOptions options) {
@@ -407,7 +405,7 @@ final class OffloadBackend implements Backend {
       List<String> notices) {
     List<OffloadExecutable.Part> parts = new ArrayList<>();
     if (lending.isEmpty() && options.memoryLimit().isPresent()) {
-      SessionOptions none = new SessionOptions(1, ElementType.F16);
+      SessionOptions none = new SessionOptions(1, options.cache());
       Footprint need = footprint(plan, options, none);
       if (need.total() - need.cache() > options.memoryLimit().getAsLong()) {
         return Offer.declined(

@@ -3,6 +3,7 @@ package org.espalier.codec.ggml;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.espalier.api.tensor.StorageType;
 
 /** The types that can be read. The codes are ggml's own and appear in files. */
 enum BlockType {
@@ -43,6 +44,11 @@ enum BlockType {
   /** The number in files. */
   int code() {
     return code;
+  }
+
+  /** As tensors have it. */
+  StorageType storage() {
+    return new StorageType.Block(GgmlCodec.ID.value(), code, name());
   }
 
   /** Values of one block. */

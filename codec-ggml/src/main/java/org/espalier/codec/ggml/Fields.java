@@ -35,4 +35,10 @@ final class Fields {
   static int unsignedByte(MemorySegment bytes, long at) {
     return Byte.toUnsignedInt(bytes.get(ValueLayout.JAVA_BYTE, at));
   }
+
+  /** Writes the low 16 bits. */
+  static void putInt16(byte[] bytes, int at, int value) {
+    bytes[at] = (byte) value;
+    bytes[at + 1] = (byte) (value >> Byte.SIZE);
+  }
 }

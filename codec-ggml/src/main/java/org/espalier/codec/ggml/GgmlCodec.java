@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.TensorGroup;
 import org.espalier.api.linear.CodecId;
@@ -30,7 +31,7 @@ import org.espalier.api.tensor.Tensor;
  * block.
  */
 public final class GgmlCodec implements Codec {
-  private static final CodecId ID = new CodecId("ggml");
+  static final CodecId ID = new CodecId("ggml");
   private static final String WEIGHT = "weight";
 
   /** Name of the part. */
@@ -47,6 +48,15 @@ public final class GgmlCodec implements Codec {
   @Override
   public String description() {
     return "block types of ggml, 2.6 to 8.5 bits a weight: " + BlockType.NAMES;
+  }
+
+  @Override
+  public List<BlockQuantizer> blockQuantizers() {
+    return List.of(
+        SmallBlockQuantizer.q4With8(),
+        SmallBlockQuantizer.nonLinear4(),
+        SmallBlockQuantizer.q5With16(),
+        new SixBitQuantizer());
   }
 
   @Override

@@ -90,4 +90,27 @@ final class SmallBlocks {
       target[offset + j + HALF] = scale * LEVELS[pair >> 4];
     }
   }
+
+  /** The levels of the non-linear type. */
+  static Levels nonLinearLevels() {
+    return Levels.of(LEVELS);
+  }
+
+  /** Codes of 4 bits into 16 bytes; what is above 4 bits is left out. */
+  static void packHalves(int[] codes, byte[] block, int at) {
+    for (int j = 0; j < HALF; j++) {
+      block[at + j] = (byte) (codes[j] & 15 | (codes[j + HALF] & 15) << 4);
+    }
+  }
+
+  /** Codes of 5 bits behind a scale. */
+  static void packWithFifthBits(int[] codes, byte[] block, int at) {
+    int fifth = 0;
+    for (int j = 0; j < SIZE; j++) {
+      fifth |= codes[j] >> 4 << j;
+    }
+    Fields.putInt16(block, at + 2, fifth);
+    Fields.putInt16(block, at + 4, fifth >>> Short.SIZE);
+    packHalves(codes, block, at + 6);
+  }
 }

@@ -6,6 +6,7 @@ import static org.espalier.codec.ggml.Fields.signedByte;
 import static org.espalier.codec.ggml.Fields.unsignedByte;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Blocks of 256 values in groups of 16 or 32. A group has a small scale of its own, and in some
@@ -157,6 +158,19 @@ final class SuperBlocks {
       int groupScale = low | (highs >> 2 * group & 3) << 4;
       float factor = scale * (groupScale - 32);
       SmallBlocks.levels(factor, blocks, at + 8 + 16 * group, target, offset + 32 * group);
+    }
+  }
+
+  /** Codes of 6 bits where {@link #q6} reads them. */
+  static void packSixBits(int[] codes, byte[] block, int at) {
+    Arrays.fill(block, at, at + 192, (byte) 0);
+    for (int i = 0; i < SIZE; i++) {
+      int half = i >> 7;
+      int inHalf = i & 127;
+      int low = at + 64 * half + (inHalf & 63);
+      int high = at + 128 + 32 * half + (inHalf & 31);
+      block[low] |= (byte) ((codes[i] & 15) << 4 * (inHalf >> 6));
+      block[high] |= (byte) (codes[i] >> 4 << 2 * (inHalf >> 5));
     }
   }
 }

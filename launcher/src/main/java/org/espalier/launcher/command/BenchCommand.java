@@ -10,8 +10,6 @@ import java.util.concurrent.Callable;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.Accelerator;
 import org.espalier.api.backend.ExpertTraffic;
-import org.espalier.api.backend.Precision;
-import org.espalier.api.tensor.ElementType;
 import org.espalier.launcher.console.Console;
 import org.espalier.launcher.console.ExitCode;
 import org.espalier.launcher.console.Interruption;
@@ -175,12 +173,12 @@ final class BenchCommand implements Callable<Integer> {
           Optional<ExpertTraffic> before = opened.executable().traffic();
           SpeedResult result = benchmark.run(test, repetitions);
           if (!interruption.requested()) {
-            ElementType cache =
-                backend.precision() == Precision.EXACT ? ElementType.F32 : ElementType.F16;
             long bytes =
                 Traffic.weights(opened.plan())
                     + Traffic.cache(
-                        opened.plan(), test.depth() + test.generatedTokens() / 2, cache);
+                        opened.plan(),
+                        test.depth() + test.generatedTokens() / 2,
+                        opened.cacheTypes());
             Optional<ExpertTraffic> traffic =
                 before.flatMap(b -> opened.executable().traffic().map(now -> now.since(b)));
             reports.add(BenchReport.of(opened, count, result, bytes, bandwidth, traffic));

@@ -124,6 +124,8 @@ enum BenchFormat {
     fields.put("n_batch", report.batch());
     fields.put("n_ubatch", report.batch());
     fields.put("n_threads", report.threads());
+    fields.put("type_k", report.cache().keys().toString());
+    fields.put("type_v", report.cache().values().toString());
     report.traffic().ifPresent(traffic -> fields.put("experts", ExpertLines.counts(traffic)));
     fields.put("n_prompt", result.test().promptTokens());
     fields.put("n_gen", result.test().generatedTokens());

@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import org.espalier.api.backend.Accelerator;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.ExpertTraffic;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
@@ -24,6 +25,7 @@ import org.espalier.runtime.benchmark.SpeedResult;
  * @param accelerator by name, or empty where the processor alone computes
  * @param threads workers
  * @param batch most positions per pass
+ * @param cache in what forms keys and values were kept
  * @param result timings
  * @param bytesPerToken that generating one token must read
  * @param bandwidth bytes per second that the memory of the device gives, or that of the machine to
@@ -42,6 +44,7 @@ record BenchReport(
     String accelerator,
     int threads,
     int batch,
+    CacheTypes cache,
     SpeedResult result,
     long bytesPerToken,
     double bandwidth,
@@ -66,6 +69,7 @@ record BenchReport(
         model.accelerator().map(Accelerator::name).orElse(""),
         threads,
         model.batch(),
+        model.cacheTypes(),
         result,
         bytesPerToken,
         bandwidth,

@@ -115,7 +115,7 @@ final class QuantizeCommand implements Callable<Integer> {
     Path checkpoint = download.checkpoint(model, hub);
     Providers providers = discovery.find(List.of());
     QuantizationTools tools = tools(providers);
-    QuantizationOptions options = flags.options(resume, force);
+    QuantizationOptions options = flags.options(resume, force, providers.codecs());
     List<MatrixReport> reports;
     QuantizationProgress progress = new QuantizationProgress(console, interruption, flags.report());
     try (Interruption.Work _ = interruption.begin(() -> {})) {

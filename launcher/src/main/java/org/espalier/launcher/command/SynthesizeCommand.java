@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.launcher.console.Console;
@@ -80,6 +81,12 @@ final class SynthesizeCommand implements Callable<Integer> {
   private boolean plain;
 
   @Option(
+      names = "--attention",
+      paramLabel = "TYPE",
+      description = "Stores the matrices of attention in blocks: q4_0, iq4_nl, q5_0 or q6_k.")
+  private Optional<String> attention = Optional.empty();
+
+  @Option(
       names = "--layers",
       paramLabel = "N",
       description = "Other than the shape's number of layers.")
@@ -111,7 +118,16 @@ final class SynthesizeCommand implements Callable<Integer> {
             : Optional.of(
                 Named.find(
                     "--codec", codec, providers.codecs(), candidate -> candidate.id().value()));
-    long size = SyntheticSize.estimate(shape, encoding);
+    Optional<BlockQuantizer> blocks =
+        attention.map(name ->
+            Named.find(
+                "--attention",
+                name,
+                providers.codecs().stream()
+                    .flatMap(candidate -> candidate.blockQuantizers().stream())
+                    .toList(),
+                BlockQuantizer::name));
+    long size = SyntheticSize.estimate(shape, encoding, blocks);
     Target.check(out, force, size);
 
     WriteProgress progress = new WriteProgress(console);
@@ -121,6 +137,7 @@ final class SynthesizeCommand implements Callable<Integer> {
           shape,
           writer,
           encoding,
+          blocks,
           seed,
           written -> {
             interruption.check();

@@ -2,6 +2,7 @@ package org.espalier.launcher.command;
 
 import java.util.Optional;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.linear.LinearShape;
@@ -17,9 +18,15 @@ final class SyntheticSize {
   private SyntheticSize() {}
 
   /** Bytes: of the matrices exactly, of the rest roughly. */
-  static long estimate(SyntheticShape shape, Optional<Codec> codec) {
+  static long estimate(
+      SyntheticShape shape, Optional<Codec> codec, Optional<BlockQuantizer> blocks) {
     int width = shape.width();
-    long attention = 4 * packed(codec, new LinearShape(1, width, width));
+    LinearShape square = new LinearShape(1, width, width);
+    long attention =
+        4
+            * blocks
+                .map(quantizer -> square.weights() / quantizer.size() * quantizer.bytes())
+                .orElseGet(() -> packed(codec, square));
     long experts =
         2 * packed(codec, new LinearShape(shape.experts(), shape.expertWidth(), width))
             + packed(codec, new LinearShape(shape.experts(), width, shape.expertWidth()));

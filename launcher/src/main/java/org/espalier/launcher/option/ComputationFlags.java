@@ -91,6 +91,21 @@ public class ComputationFlags {
   private Optional<String> device = Optional.empty();
 
   @Option(
+      names = {"-ctk", "--cache-type-k"},
+      paramLabel = "TYPE",
+      description = {
+        "How keys are kept: f32, f16, bf16 or q8_0, which takes half the memory of f16. Default:"
+            + " f16; f32 with --precision exact."
+      })
+  private Optional<String> keyType = Optional.empty();
+
+  @Option(
+      names = {"-ctv", "--cache-type-v"},
+      paramLabel = "TYPE",
+      description = "The same for values.")
+  private Optional<String> valueType = Optional.empty();
+
+  @Option(
       names = "--memory-limit",
       paramLabel = "SIZE",
       converter = SizeConverter.class,
@@ -157,6 +172,8 @@ public class ComputationFlags {
     }
     Map<String, String> all = new LinkedHashMap<>();
     device.ifPresent(number -> all.put("device", number));
+    keyType.ifPresent(type -> all.put("cache-type-k", type));
+    valueType.ifPresent(type -> all.put("cache-type-v", type));
     memoryLimit.ifPresent(bytes -> all.put("memory-limit", Long.toString(bytes)));
     hostMemory.ifPresent(size -> all.put("host-memory", size));
     deviceMemory.ifPresent(size -> all.put("device-memory", size));

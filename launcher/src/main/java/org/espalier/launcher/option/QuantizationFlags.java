@@ -1,11 +1,14 @@
 package org.espalier.launcher.option;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.backend.BackendId;
+import org.espalier.api.codec.Codec;
 import org.espalier.runtime.quantisation.RotatedHessian;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
+import org.espalier.runtime.quantisation.pipeline.AttentionTypes;
 import org.espalier.runtime.quantisation.pipeline.EmbeddingType;
 import org.espalier.runtime.quantisation.pipeline.QuantizationOptions;
 import org.espalier.runtime.quantisation.pipeline.Recipe;
@@ -110,7 +113,7 @@ public final class QuantizationFlags {
       paramLabel = "WHICH",
       description =
           "How a token counts in an expert's Hessian: gates, by the square of its gate; none, as any"
-              + " other. Default: none.")
+              + " other. Default: gates where --objective outputs; published: none.")
   private Optional<String> weighting = Optional.empty();
 
   @Option(
@@ -129,6 +132,15 @@ public final class QuantizationFlags {
   private double shrinkage = 0;
 
   @Option(
+      names = "--enlarge",
+      paramLabel = "X",
+      description =
+          "How many times the weights' root mean square the code is scaled to: searches aim at the"
+              + " weights and at what finished errors ask for besides. Default: 1.05, and 1 where --tune"
+              + " follows; published: 1.")
+  private Optional<Double> enlargement = Optional.empty();
+
+  @Option(
       names = "--tune",
       paramLabel = "N",
       description =
@@ -140,9 +152,10 @@ public final class QuantizationFlags {
       names = "--attention",
       paramLabel = "TYPE",
       description =
-          "Stores the matrices of attention as q8_0, bf16, f16 or f32 instead of in codes: more bits,"
-              + " and less lost. Default: in codes.")
-  private Optional<EmbeddingType> attention = Optional.empty();
+          "Spends more bits on the matrices of attention, and less is lost: q4_0, iq4_nl, q5_0, q6_k,"
+              + " q8_0, bf16, f16 or f32 instead of codes; or some of them, as v=q6_k,o=q5_0 (of q, k,"
+              + " v, o). Default: codes.")
+  private String attention = "codes";
 
   @Option(
       names = "--embeddings",
@@ -216,8 +229,12 @@ public final class QuantizationFlags {
       description = "Threads. Default: as many as there are physical cores, which -1 means too.")
   private int threads = -1;
 
-  /** The options; what is wrong among them is refused. */
-  public QuantizationOptions options(boolean resume, boolean restart) {
+  /**
+   * The options; what is wrong among them is refused.
+   *
+   * @param codecs that there are
+   */
+  public QuantizationOptions options(boolean resume, boolean restart, List<Codec> codecs) {
     if (threads == 0) {
       throw new InvalidRequest("-t 0: at least one thread is needed");
     }
@@ -230,16 +247,24 @@ public final class QuantizationFlags {
     if (!(shrinkage >= 0) || Double.isInfinite(shrinkage)) {
       throw new InvalidRequest("--shrink must be a number from 0: " + shrinkage);
     }
+    double enlarged = enlargement.orElse(1.0);
+    if (!(enlarged > 0 && enlarged < 100)) {
+      throw new InvalidRequest("--enlarge must be a number above 0 and below 100: " + enlarged);
+    }
     if (compatible && embeddings.isPresent() && embeddings.get() != EmbeddingType.F32) {
       throw new InvalidRequest("--compatible means f32 embeddings: leave --embeddings out");
     }
     if (calibration.isEmpty() && hessians.isEmpty()) {
       throw new InvalidRequest("--calibration is missing: name a text to calibrate on");
     }
-    boolean gates = weighting.map(w -> isFirst("--weighting", w, "gates", "none")).orElse(false);
+    Optional<Boolean> gates =
+        weighting
+            .map(w -> isFirst("--weighting", w, "gates", "none"))
+            .or(() -> best ? Optional.empty() : Optional.of(false));
     boolean quantized =
         inputs.map(i -> isFirst("--inputs", i, "quantized", "original")).orElse(false);
-    boolean ofOutputs = hessian != HessianPolicy.PER_EXPERT || gates || quantized || shrinkage > 0;
+    boolean ofOutputs =
+        hessian != HessianPolicy.PER_EXPERT || gates.orElse(false) || quantized || shrinkage > 0;
     boolean predictions =
         objective
             .map(o -> isFirst("--objective", o, "predictions", "outputs"))
@@ -258,8 +283,9 @@ public final class QuantizationFlags {
             gates,
             quantized,
             shrinkage,
+            enlargement.isEmpty() && !best ? Optional.of(1.0) : enlargement,
             tuning.orElse(best && shard.isEmpty() ? TUNING : 0),
-            attention),
+            AttentionTypes.of(attention, codecs)),
         compatible,
         embeddings,
         name,

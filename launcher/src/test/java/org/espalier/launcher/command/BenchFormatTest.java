@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.runtime.benchmark.SpeedResult;
 import org.espalier.runtime.benchmark.SpeedTest;
 import org.junit.jupiter.api.Test;
@@ -54,6 +56,7 @@ class BenchFormatTest {
         gpu,
         threads,
         512,
+        new CacheTypes(CacheType.F16, CacheType.Q8_0),
         new SpeedResult(test, List.of(nanos)),
         700_000_000,
         bandwidth,

@@ -84,6 +84,11 @@ final class Checkpoint {
     return (short) (Float.floatToRawIntBits(value) >>> 16);
   }
 
+  /** Writes one that can be quantised, for whoever needs one outside these tests. */
+  public static void main(String[] arguments) throws IOException {
+    new Checkpoint(256, 256, 2).write(Path.of(arguments[0]));
+  }
+
   /** Another value for one weight. */
   Checkpoint set(String name, int index, float value) {
     values.get(name)[index] = bits(value);

@@ -68,6 +68,20 @@ class CompletionTest {
   }
 
   @Test
+  void keysAndValuesAsBytes() {
+    String line = "completion -p Once -n 40 --temp 0 --no-display-prompt -ctk q8_0 ";
+    Launch both = Launch.here((line + "-ctv q8_0 -t 1").split(" "));
+    assertEquals(0, both.exitCode(), both.err());
+    assertEquals(both.out(), Launch.here((line + "-ctv q8_0 -t 3 -b 2").split(" ")).out());
+    Launch keys = Launch.here((line + "--cache-type-v f32").split(" "));
+    assertEquals(0, keys.exitCode(), keys.err());
+    String refusal = Launch.here((line + "-ctv q4_0").split(" ")).sentence();
+    assertEquals(
+        "espalier: --cache-type-v q4_0: keys and values can be kept as f32, f16, bf16 or q8_0",
+        refusal);
+  }
+
+  @Test
   void promptFilesLoseOneNewlineAndEscapesAreProcessed() throws Exception {
     Path file = Files.writeString(folder.resolve("prompt"), "One\\ttwo\n\n");
     Launch launch = Launch.here("completion", "-f", file.toString(), "-n", "0");
@@ -193,7 +207,7 @@ class CompletionTest {
     Launch again = Launch.here(line);
     assertEquals(2, again.exitCode());
     assertTrue(again.sentence().contains("--force"), again.err());
-    assertEquals(0, Launch.here(with(line, "--force")).exitCode());
+    assertEquals(0, Launch.here(with(line, "--force", "--attention", "q5_0")).exitCode());
     Launch launch =
         Launch.here("completion", "-m", model.toString(), "-p", "Hello", "-n", "5", "--ignore-eos");
     assertEquals(0, launch.exitCode(), launch.err());

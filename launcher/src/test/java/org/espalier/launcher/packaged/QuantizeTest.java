@@ -278,13 +278,28 @@ class QuantizeTest {
     double before = loss(shared.resolve("report.jsonl"));
     double after = loss(report);
     assertTrue(after < before, after + " against " + before);
+    succeed(arguments("outputs.gguf", "--recipe", "best", "--objective", "outputs", "--tune", "0"));
+    said = Launch.here("inspect", folder.resolve("outputs.gguf") + "").out();
+    assertTrue(said.matches("(?s).*espalier.quantisation.weighting +\\S+ +gates.*"), said);
+    assertTrue(said.matches("(?s).*espalier.quantisation.enlargement +\\S+ +1.05.*"), said);
     Path attention = folder.resolve("attention.gguf");
-    succeed(arguments("attention.gguf", "--recipe", "best", "--attention", "q8_0"));
+    String mixed = "q=q8_0,v=q6_k,o=q5_0";
+    succeed(arguments("attention.gguf", "--recipe", "best", "--attention", mixed));
     shown = Launch.here("inspect", attention + "").out();
-    assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q8_0 .*"), shown);
-    Launch refused = Launch.here(arguments("new.gguf", "--inputs", "rounded"));
+    assertTrue(shown.matches("(?s).*blk.1.attn_q.weight +Q8_0 .*"), shown);
+    assertTrue(shown.matches("(?s).*blk.1.attn_k.sign_l.weight +F32 .*"), shown);
+    assertTrue(shown.matches("(?s).*blk.1.attn_v.weight +Q6_K .*"), shown);
+    assertTrue(shown.matches("(?s).*blk.1.attn_output.weight +Q5_0 .*"), shown);
+    assertTrue(
+        shown.matches("(?s).*quantisation.attention +\\S+ +q=q8_0,k=codes,v=q6_k,o=q5_0.*"), shown);
+    Launch refused = Launch.here(arguments("new.gguf", "--attention", "v=q3_9"));
+    assertEquals(2, refused.exitCode());
+    assertTrue(refused.sentence().contains("'q3_9' is none of q4_0, iq4_nl"), refused.err());
+    refused = Launch.here(arguments("new.gguf", "--inputs", "rounded"));
     assertEquals(2, refused.exitCode());
     assertTrue(refused.sentence().contains("quantized or original"), refused.err());
+    refused = Launch.here(arguments("new.gguf", "--enlarge", "0"));
+    assertTrue(refused.sentence().contains("--enlarge must be"), refused.err());
     refused = Launch.here(arguments("new.gguf", "--tune", "1", "--shard", "1/2"));
     assertTrue(refused.sentence().contains("--shard goes with"), refused.err());
     refused =
@@ -296,7 +311,7 @@ class QuantizeTest {
   @Test
   void theSameBytesWherePredictionsCount() throws Exception {
     checkpoint = smaller().write(folder.resolve("smaller"));
-    String[] recipe = {"--recipe", "best", "--tune", "0"};
+    String[] recipe = {"--recipe", "best", "--tune", "0", "--attention", "k=iq4_nl,v=q5_0"};
     succeed(arguments("one.gguf", concat(recipe, "-t", "1")));
     Path moments = folder.resolve("moments");
     succeed(arguments("saving.gguf", concat(recipe, "-t", "3", "--hessians", moments + "")));

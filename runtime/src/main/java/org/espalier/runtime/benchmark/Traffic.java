@@ -1,9 +1,9 @@
 package org.espalier.runtime.benchmark;
 
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Stage;
-import org.espalier.api.tensor.ElementType;
 
 /** What generating one token must read from memory, by the plan alone. */
 public final class Traffic {
@@ -33,13 +33,13 @@ public final class Traffic {
   }
 
   /** Bytes of keys and values per generated token at a depth. */
-  public static long cache(ModelPlan plan, int depth, ElementType type) {
-    long values = 0;
+  public static long cache(ModelPlan plan, int depth, CacheTypes types) {
+    long bytes = 0;
     for (Stage stage : plan.stages()) {
       if (stage instanceof Stage.Attention attention) {
-        values += 2L * attention.keyValueHeads() * attention.headDimension();
+        bytes += attention.keyValueHeads() * types.bytes(attention.headDimension());
       }
     }
-    return values * depth * type.bytes();
+    return bytes * depth;
   }
 }

@@ -18,7 +18,6 @@ import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Footprint;
 import org.espalier.api.backend.SessionOptions;
 import org.espalier.api.model.ModelPlan;
-import org.espalier.api.tensor.ElementType;
 
 /**
  * Chooses a backend for a plan.
@@ -135,13 +134,8 @@ public record Backends(List<BackendProvider> providers, int threads, Map<String,
    */
   private static void tellNeeds(
       Backend backend, ModelPlan plan, CompileOptions options, Consumer<String> notices) {
-    ElementType cache =
-        switch (options.precision()) {
-          case EXACT -> ElementType.F32;
-          case FAST -> ElementType.F16;
-        };
     int context = options.contextLength().orElse(Math.max(1, plan.contextLength()));
-    Footprint need = backend.footprint(plan, options, new SessionOptions(context, cache));
+    Footprint need = backend.footprint(plan, options, new SessionOptions(context, options.cache()));
     if (need.weights() > need.mapped()) {
       notices.accept(
           "%s needs %,d MiB (weights %,d, keys and values of %,d positions %,d, working memory %,d) of %s"

@@ -30,6 +30,7 @@ public final class MatrixQuantizer {
   private final TileQuantizer tiles;
   private final Parallel parallel;
   private final int refinements;
+  private final double enlargement;
   private final Queue<TileQuantizer.Search> idle = new ConcurrentLinkedQueue<>();
 
   /**
@@ -42,10 +43,26 @@ public final class MatrixQuantizer {
    */
   public MatrixQuantizer(
       LinearAlgebra algebra, TileQuantizer tiles, Parallel parallel, int refinements) {
+    this(algebra, tiles, parallel, refinements, 1);
+  }
+
+  /**
+   * A quantiser whose code is larger than the weights. The targets of a search are the weights and
+   * what finished errors ask for besides, so they vary more than weights do.
+   *
+   * @param enlargement by which the scale is multiplied; 1 is the algorithm as published
+   */
+  public MatrixQuantizer(
+      LinearAlgebra algebra,
+      TileQuantizer tiles,
+      Parallel parallel,
+      int refinements,
+      double enlargement) {
     this.algebra = algebra;
     this.tiles = tiles;
     this.parallel = parallel;
     this.refinements = refinements;
+    this.enlargement = enlargement;
   }
 
   /**
@@ -119,7 +136,7 @@ public final class MatrixQuantizer {
                         .formatted(name, value, row, column)),
             algebra,
             parallel);
-    double scale = rootMeanSquare(rotated);
+    double scale = enlargement * rootMeanSquare(rotated);
     if (!Double.isFinite(scale)) {
       throw new MalformedModel(
           "the weights of %s are too large to be quantised; the checkpoint may be damaged"

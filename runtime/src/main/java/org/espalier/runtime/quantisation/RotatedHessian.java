@@ -70,14 +70,22 @@ public final class RotatedHessian {
     symmetrise(rotated);
     double[] factor = damped(name, rotated, damping);
     List<FloatMatrix> inverseBlocks = InverseBlocks.of(factor, n, block);
-    int failed = algebra.cholesky(factor, n, parallel);
+    requirePositive(name, damping, n, algebra.cholesky(factor, n, parallel));
+    return new RotatedHessian(
+        inputSigns.clone(), rotated, BlockFeedback.of(factor, n, block, parallel), inverseBlocks);
+  }
+
+  /**
+   * Refuses what could not be factored.
+   *
+   * @param failed row of the first pivot that is not positive, or −1
+   */
+  static void requirePositive(String name, double damping, int n, int failed) {
     if (failed >= 0) {
       throw new InvalidRequest(
           "the Hessian of %s is not positive definite with damping %s (at row %d of %d): calibrate with more text or raise the damping"
               .formatted(name, damping, failed, n));
     }
-    return new RotatedHessian(
-        inputSigns.clone(), rotated, BlockFeedback.of(factor, n, block, parallel), inverseBlocks);
   }
 
   /** Rounding in the transforms leaves the two halves a little different. */
@@ -93,7 +101,8 @@ public final class RotatedHessian {
     }
   }
 
-  private static double[] damped(String name, FloatMatrix rotated, double damping) {
+  /** The lower triangle of a matrix with a share of its mean diagonal added to the diagonal. */
+  static double[] damped(String name, FloatMatrix rotated, double damping) {
     int n = rotated.rows();
     double[] damped = new double[Math.multiplyExact(n, n)];
     double trace = 0;

@@ -1,7 +1,10 @@
 package org.espalier.runtime.synthesis;
 
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.random.RandomGenerator;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Packing;
 
 /** What synthetic tensors are filled with. */
@@ -11,6 +14,9 @@ final class Fillers {
 
   private static final ValueLayout.OfShort BITS16 =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Different blocks. */
+  private static final int POOL = 512;
 
   private Fillers() {}
 
@@ -46,6 +52,42 @@ final class Fillers {
     return (random, count, target) -> {
       for (int i = 0; i < count; i++) {
         target.set(F32, (long) i * Float.BYTES, random.nextBoolean() ? 1f : -1f);
+      }
+    };
+  }
+
+  /**
+   * Normally distributed numbers, rounded to blocks. To round takes long, so there are some
+   * hundred, and they come up again and again.
+   *
+   * @param source of these
+   */
+  static SyntheticTensor.Filler blocks(
+      BlockQuantizer quantizer, double deviation, RandomGenerator source) {
+    int size = quantizer.size();
+    int bytes = quantizer.bytes();
+    double[] metric = new double[size * size];
+    for (int i = 0; i < size; i++) {
+      metric[i * size + i] = 1;
+    }
+    BlockQuantizer.Rounding rounding = quantizer.rounding(metric);
+    byte[] pool = new byte[POOL * bytes];
+    float[] targets = new float[size];
+    for (int block = 0; block < POOL; block++) {
+      for (int i = 0; i < size; i++) {
+        targets[i] = (float) (deviation * source.nextGaussian());
+      }
+      rounding.round(targets, 0, pool, block * bytes, new float[size]);
+    }
+    return (random, count, target) -> {
+      for (int i = 0; i < count; i++) {
+        MemorySegment.copy(
+            pool,
+            random.nextInt(POOL) * bytes,
+            target,
+            ValueLayout.JAVA_BYTE,
+            (long) i * bytes,
+            bytes);
       }
     };
   }

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.format.Metadata;
@@ -33,20 +34,29 @@ final class OlmoeTensors {
 
   private final SyntheticShape shape;
   private final Optional<Codec> codec;
+  private final Optional<BlockQuantizer> attention;
   private final RandomGenerator random;
   private final List<SyntheticTensor> tensors = new ArrayList<>();
   private final Map<LinearShape, Double> rootMeanSquares = new LinkedHashMap<>();
 
-  private OlmoeTensors(SyntheticShape shape, Optional<Codec> codec, RandomGenerator random) {
+  private OlmoeTensors(
+      SyntheticShape shape,
+      Optional<Codec> codec,
+      Optional<BlockQuantizer> attention,
+      RandomGenerator random) {
     this.shape = shape;
+    this.attention = attention;
     this.codec = codec;
     this.random = random;
   }
 
   /** All tensors, in the order in which they are written. */
   static List<SyntheticTensor> of(
-      SyntheticShape shape, Optional<Codec> codec, RandomGenerator random) {
-    OlmoeTensors all = new OlmoeTensors(shape, codec, random);
+      SyntheticShape shape,
+      Optional<Codec> codec,
+      Optional<BlockQuantizer> attention,
+      RandomGenerator random) {
+    OlmoeTensors all = new OlmoeTensors(shape, codec, attention, random);
     double unit = 1 / Math.sqrt(shape.width());
     all.matrix("token_embd.weight", shape.vocabulary(), 1);
     for (int layer = 0; layer < shape.layers(); layer++) {
@@ -83,7 +93,10 @@ final class OlmoeTensors {
     int hidden = shape.expertWidth();
     norm(prefix + "attn_norm.weight");
     for (String name : List.of("attn_q", "attn_k", "attn_v", "attn_output")) {
-      linear(prefix + name, new LinearShape(1, width, width));
+      LinearShape square = new LinearShape(1, width, width);
+      attention.ifPresentOrElse(
+          quantizer -> blocks(prefix + name, square, quantizer),
+          () -> linear(prefix + name, square));
     }
     norm(prefix + "attn_q_norm.weight");
     norm(prefix + "attn_k_norm.weight");
@@ -138,6 +151,22 @@ final class OlmoeTensors {
     for (Packing.Member signs : List.of(packing.inputSigns(), packing.outputSigns())) {
       numbers(stem + "." + signs.suffix(), signs.shape(), Fillers.signs());
     }
+  }
+
+  private void blocks(String stem, LinearShape shape, BlockQuantizer quantizer) {
+    if (shape.inputs() % quantizer.size() != 0) {
+      throw new InvalidRequest(
+          "%s stores blocks of %d values, which rows of %d are not"
+              .formatted(quantizer.name(), quantizer.size(), shape.inputs()));
+    }
+    tensors.add(
+        new SyntheticTensor(
+            stem + ".weight",
+            quantizer.type(),
+            List.of((long) shape.outputs(), (long) shape.inputs()),
+            shape.weights() / quantizer.size(),
+            quantizer.bytes(),
+            Fillers.blocks(quantizer, 1 / Math.sqrt(shape.inputs()), random)));
   }
 
   private double rootMeanSquare(LinearShape bank, Codec encoding) {

@@ -9,6 +9,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.function.LongConsumer;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.format.ModelFormat;
 import org.espalier.api.format.ModelWriter;
@@ -40,6 +41,23 @@ public final class Synthesizer {
     write(path, shape, format, codec, seed, progress, Runtime.getRuntime().availableProcessors());
   }
 
+  /**
+   * The same with the matrices of attention in blocks.
+   *
+   * @param attention of which kind; empty: as all others
+   */
+  public static void write(
+      Path path,
+      SyntheticShape shape,
+      ModelFormat format,
+      Optional<Codec> codec,
+      Optional<BlockQuantizer> attention,
+      long seed,
+      LongConsumer progress) {
+    int threads = Runtime.getRuntime().availableProcessors();
+    write(path, shape, format, codec, attention, seed, progress, threads);
+  }
+
   static void write(
       Path path,
       SyntheticShape shape,
@@ -48,8 +66,20 @@ public final class Synthesizer {
       long seed,
       LongConsumer progress,
       int threads) {
+    write(path, shape, format, codec, Optional.empty(), seed, progress, threads);
+  }
+
+  private static void write(
+      Path path,
+      SyntheticShape shape,
+      ModelFormat format,
+      Optional<Codec> codec,
+      Optional<BlockQuantizer> attention,
+      long seed,
+      LongConsumer progress,
+      int threads) {
     SplittableRandom seeds = new SplittableRandom(seed);
-    List<SyntheticTensor> tensors = OlmoeTensors.of(shape, codec, seeds.split());
+    List<SyntheticTensor> tensors = OlmoeTensors.of(shape, codec, attention, seeds.split());
     try (ModelWriter writer = writer(path, shape, format);
         ExecutorService workers = Executors.newFixedThreadPool(threads, WORKERS)) {
       for (SyntheticTensor tensor : tensors) {

@@ -106,6 +106,25 @@ class MatrixQuantizerTest {
     assertTrue(before < 0.995 * unrefined, before + " after " + unrefined);
   }
 
+  @Test
+  void enlargementScalesTheCode() {
+    ScalarTiles tiles = new ScalarTiles(new TileGrid(16, 16));
+    Case given = Case.random(64, 128, 8);
+    QuantizedMatrix plain = enlarged(given, tiles, 1);
+    QuantizedMatrix larger = enlarged(given, tiles, 1.25);
+    assertEquals(1.25 * plain.scale(), larger.scale(), 1e-6 * larger.scale());
+    assertEquals(lossOf(given, tiles, larger), larger.proxyLoss(), 1e-4 * larger.proxyLoss());
+    double coarse = enlarged(given, tiles, 4).proxyLoss();
+    assertTrue(coarse > 2 * plain.proxyLoss(), coarse + " against " + plain.proxyLoss());
+  }
+
+  private static QuantizedMatrix enlarged(Case given, ScalarTiles tiles, double enlargement) {
+    return quantize(
+        given,
+        new MatrixQuantizer(new CpuLinearAlgebra(), tiles, Parallel.SERIAL, 0, enlargement),
+        tiles);
+  }
+
   /** Outputs of which some count more, and together. */
   @ParameterizedTest
   @CsvSource({"64,64,16,16", "128,64,16,16", "32,128,8,4"})

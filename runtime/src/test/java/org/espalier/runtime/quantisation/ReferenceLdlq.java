@@ -94,7 +94,7 @@ final class ReferenceLdlq {
   }
 
   /** L of the damped H = L D Lᵀ with identities on the diagonal, by eliminating block by block. */
-  private static double[][] blockFactor(double[][] h, double damping, int block) {
+  static double[][] blockFactor(double[][] h, double damping, int block) {
     int n = h.length;
     double[][] rest = new double[n][];
     for (int i = 0; i < n; i++) {

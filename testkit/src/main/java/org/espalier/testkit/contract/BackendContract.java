@@ -21,6 +21,8 @@ import org.espalier.api.Offer;
 import org.espalier.api.backend.Activations;
 import org.espalier.api.backend.Backend;
 import org.espalier.api.backend.Binding;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.backend.CompileOptions;
 import org.espalier.api.backend.Executable;
 import org.espalier.api.backend.Footprint;
@@ -333,15 +335,22 @@ public abstract class BackendContract {
 
   /**
    * Keys and values are rounded to the type of the cache before anyone reads them, so that pieces
-   * of a prompt still equal the whole. F16 is a must; BF16 may be refused in words.
+   * of a prompt still equal the whole. F16 is a must; anything else may be refused in words.
    */
   @Test
   public void roundsTheCacheToItsType() {
     Activations prompt = PlanFixtures.prompt(plan(), PROMPT);
-    for (ElementType type : List.of(ElementType.F16, ElementType.BF16)) {
+    CacheTypes must = CacheTypes.both(CacheType.F16);
+    for (CacheTypes type :
+        List.of(
+            must,
+            CacheTypes.both(CacheType.BF16),
+            CacheTypes.both(CacheType.Q8_0),
+            new CacheTypes(CacheType.Q8_0, CacheType.F16),
+            new CacheTypes(CacheType.F32, CacheType.Q8_0))) {
       try (Backend backend = newBackend(2);
           Backend reference = ReferenceBackend.create()) {
-        float[] unrounded = cached(reference, ElementType.F32, prompt);
+        float[] unrounded = cached(reference, CacheTypes.both(CacheType.F32), prompt);
         float[] expected = cached(reference, type, prompt);
         float[] actual = cached(backend, type, prompt);
         // A key whose last bit was computed otherwise may be rounded to the other side.
@@ -352,13 +361,13 @@ public abstract class BackendContract {
             tolerance,
             "logits with keys and values rounded to " + type + " as they enter the cache");
       } catch (EspalierException.Unsupported refused) {
-        assertTrue(type != ElementType.F16, refused::getMessage);
+        assertFalse(type.equals(must), refused::getMessage);
       }
     }
   }
 
   /** Logits of all positions, one row after another. */
-  private float[] cached(Backend backend, ElementType type, Activations prompt) {
+  private float[] cached(Backend backend, CacheTypes type, Activations prompt) {
     float[] logits = new float[prompt.count() * plan().vocabulary()];
     try (Executable executable = Runs.compile(backend, plan(), Precision.EXACT);
         Session session = executable.open(new SessionOptions(Runs.ROWS, type))) {

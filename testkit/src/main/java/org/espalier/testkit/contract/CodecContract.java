@@ -19,12 +19,15 @@ import java.util.stream.Stream;
 import org.espalier.api.EspalierException;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.codec.TensorGroup;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.linear.LinearForm;
 import org.espalier.api.linear.LinearShape;
+import org.espalier.api.linear.OperatorId;
+import org.espalier.api.linear.Role;
 import org.espalier.api.linear.TileDecoder;
 import org.espalier.api.tensor.ElementType;
 import org.espalier.api.tensor.StorageType;
@@ -232,6 +235,44 @@ public abstract class CodecContract {
         assertScaleMultiplies(group, packing);
       }
     });
+  }
+
+  /** If it stores plain rows in blocks, it claims them and decodes what it said. */
+  @TestFactory
+  public Stream<DynamicTest> readsTheBlocksThatItRounds() {
+    return codec().blockQuantizers().stream()
+        .map(quantizer -> NamedTest.of(quantizer.name(), () -> assertBlocks(quantizer)));
+  }
+
+  private void assertBlocks(BlockQuantizer quantizer) {
+    int size = quantizer.size();
+    LinearShape shape = new LinearShape(1, 3, 2 * size);
+    double[] metric = new double[size * size];
+    for (int i = 0; i < size; i++) {
+      metric[i * size + i] = 1 + i % 3;
+    }
+    Random random = new Random(6);
+    float[] targets = new float[Math.toIntExact(shape.weights())];
+    for (int i = 0; i < targets.length; i++) {
+      targets[i] = (float) random.nextGaussian();
+    }
+    byte[] blocks = new byte[targets.length / size * quantizer.bytes()];
+    float[] values = new float[targets.length];
+    BlockQuantizer.Rounding rounding = quantizer.rounding(metric);
+    for (int i = 0; i < targets.length / size; i++) {
+      rounding.round(targets, i * size, blocks, i * quantizer.bytes(), values);
+    }
+    List<Long> dimensions = List.of((long) shape.outputs(), (long) shape.inputs());
+    Tensor tensor =
+        new Tensor("w.weight", quantizer.type(), dimensions, MemorySegment.ofArray(blocks));
+    TensorGroup group =
+        new TensorGroup(new OperatorId(0, Role.QUERY), "w", shape, Map.of("weight", tensor));
+    if (claimed(group).form() instanceof LinearForm.Tiled tiled) {
+      assertArrayEquals(values, decoded(shape, tiled));
+    } else {
+      throw new AssertionError("blocks are tiles of one row");
+    }
+    assertEquals(8.0 * blocks.length / targets.length, quantizer.bits());
   }
 
   private void assertTilesStandAlone(TensorGroup group, Packing packing) {

@@ -35,7 +35,11 @@ final class Attention implements StageRunner {
     double[][] mixed = new double[x.length][];
     for (int row = 0; row < x.length; row++) {
       Pass.Row place = pass.rows().get(row);
-      mixed[row] = attend(h[row], place.position(), place.session().cache(stage.layer()));
+      mixed[row] =
+          attend(
+              h[row],
+              place.position(),
+              place.session().cache(stage.layer(), stage.headDimension()));
     }
     pass.show(new ActivationSite.AttentionOutput(stage.layer()), mixed);
     double[][] y = new double[x.length][];

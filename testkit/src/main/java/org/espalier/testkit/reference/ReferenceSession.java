@@ -52,10 +52,11 @@ final class ReferenceSession implements Session {
     other.requireOpen();
     requireOpen();
     SessionRules.checkCopy(other, this, positions);
-    if (options.cacheType() != other.options.cacheType()) {
+    if (!options.cache().equals(other.options.cache())) {
       return false;
     }
-    other.caches.forEach((layer, cache) -> cache(layer).copyFrom(cache, positions));
+    other.caches.forEach(
+        (layer, cache) -> cache(layer, cache.headDimension()).copyFrom(cache, positions));
     position = positions;
     return true;
   }
@@ -78,9 +79,9 @@ final class ReferenceSession implements Session {
     return executable == other;
   }
 
-  KeyValueCache cache(int layer) {
+  KeyValueCache cache(int layer, int headDimension) {
     return caches.computeIfAbsent(
-        layer, _ -> new KeyValueCache(options.contextLength(), options.cacheType()));
+        layer, _ -> new KeyValueCache(options.contextLength(), headDimension, options.cache()));
   }
 
   void advance(int positions) {

@@ -76,11 +76,13 @@ final class DenseKernel implements CpuKernel {
           x,
           xOffset,
           y,
-          yOffset + fromOutput);
+          yOffset + fromOutput,
+          scratch.floats(Products.WORK_FLOATS),
+          0);
       return;
     }
     int panelOutputs = Math.max(4, PANEL_FLOATS / inputs & -4);
-    float[] panel = scratch.floats(panelOutputs * inputs);
+    float[] panel = scratch.floats(panelOutputs * inputs + Products.WORK_FLOATS);
     for (int o = fromOutput; o < toOutput; o += panelOutputs) {
       int outputs = Math.min(panelOutputs, toOutput - o);
       Elements.read(dense.element(), matrix, (long) o * inputs, outputs * inputs, panel, 0);
@@ -97,7 +99,9 @@ final class DenseKernel implements CpuKernel {
           y,
           yOffset + o,
           yStride,
-          false);
+          false,
+          panel,
+          panelOutputs * inputs);
     }
   }
 }

@@ -1,10 +1,7 @@
 package org.espalier.backend.cpu.dense;
 
-import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.espalier.api.linear.LinearShape;
-import org.espalier.api.tensor.ElementType;
-import org.espalier.backend.cpu.numeric.Elements;
 import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.KernelInput;
 import org.espalier.backend.cpu.spi.Scratch;
@@ -17,24 +14,19 @@ final class RoundedKernel implements CpuKernel {
   private static final int BLOCK = 64;
   private static final int GROUPS = BLOCK / ByteWeights.OUTPUTS;
 
-  /** Bytes around a page that some systems map together with it. */
-  private static final long BROUGHT_ALONG = 1 << 16;
-
   private final LinearShape shape;
-  private final ElementType element;
-  private final MemorySegment weights;
+  private final MatrixRows weights;
   private final AtomicReferenceArray<int[]> blocks;
 
-  RoundedKernel(LinearShape shape, ElementType element, MemorySegment weights) {
+  RoundedKernel(LinearShape shape, MatrixRows weights) {
     this.shape = shape;
-    this.element = element;
     this.weights = weights;
     blocks = new AtomicReferenceArray<>((shape.outputs() + BLOCK - 1) / BLOCK);
   }
 
   @Override
   public String name() {
-    return "dense-as-bytes";
+    return weights.kernelName();
   }
 
   @Override
@@ -111,23 +103,11 @@ final class RoundedKernel implements CpuKernel {
     float[] exact = new float[inputs];
     int[] rounded = new int[GROUPS * ByteWeights.length(inputs)];
     for (int o = 0; o < outputs; o++) {
-      Elements.read(element, weights, (long) (first + o) * inputs, inputs, exact, 0);
+      weights.read(first + o, inputs, exact);
       int at = o / ByteWeights.OUTPUTS * ByteWeights.length(inputs);
       ByteWeights.round(exact, inputs, o % ByteWeights.OUTPUTS, rounded, at);
     }
-    release(first, outputs);
+    weights.release(first, outputs, inputs);
     return rounded;
-  }
-
-  /**
-   * Lets go of mapped pages that are read no more; they would count as memory of ours. Reading the
-   * first of them may have brought some before it back.
-   */
-  private void release(int firstOutput, int outputs) {
-    if (weights.isMapped()) {
-      long rowBytes = (long) shape.inputs() * element.bytes();
-      long from = Math.max(0, firstOutput * rowBytes - BROUGHT_ALONG);
-      weights.asSlice(from, (firstOutput + outputs) * rowBytes - from).unload();
-    }
   }
 }

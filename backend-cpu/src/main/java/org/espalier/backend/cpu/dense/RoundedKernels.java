@@ -8,18 +8,21 @@ import org.espalier.backend.cpu.spi.CpuKernel;
 import org.espalier.backend.cpu.spi.CpuKernelProvider;
 
 /**
- * Offers to keep a copy of large matrices in bytes, in practice of the output head: at one row per
- * pass the time is that of reading the weights, and the copy is a quarter as long.
+ * Offers to keep a copy of a matrix in bytes: of large plain ones, in practice of the output head,
+ * because at one row per pass the time is that of reading the weights and the copy is a quarter as
+ * long; and of ggml's blocks, because to decode them for every row takes longer than all else.
  */
 public final class RoundedKernels implements CpuKernelProvider {
   private static final int SMALLEST = 4096;
+  private static final String BLOCKS_CODEC = "ggml";
+  private static final String BLOCKS = "blocks";
 
   /** Stateless. */
   public RoundedKernels() {}
 
   @Override
   public String name() {
-    return "dense-as-bytes";
+    return "as-bytes";
   }
 
   @Override
@@ -29,22 +32,42 @@ public final class RoundedKernels implements CpuKernelProvider {
 
   @Override
   public Offer<CpuKernel> offer(EncodedLinear linear, Precision precision) {
+    if (linear.form() instanceof LinearForm.Tiled && !isOfBlocks(linear)) {
+      return Offer.declined("the weights are encoded in tiles");
+    }
+    if (precision == Precision.EXACT) {
+      return Offer.declined("rounding the weights is not exact");
+    }
+    boolean single =
+        linear.shape().experts() == 1 && linear.shape().inputs() % ByteWeights.COLUMNS == 0;
     return switch (linear.form()) {
-      case LinearForm.Tiled _ -> Offer.declined("the weights are encoded in tiles");
-      case LinearForm.Dense dense -> {
-        if (precision == Precision.EXACT) {
-          yield Offer.declined("rounding the weights is not exact");
-        }
-        if (linear.shape().experts() != 1
-            || linear.shape().outputs() < SMALLEST
-            || linear.shape().inputs() % ByteWeights.COLUMNS != 0) {
-          yield Offer.declined(
-              "made for single matrices of at least %d outputs and of multiples of %d inputs"
-                  .formatted(SMALLEST, ByteWeights.COLUMNS));
-        }
-        yield Offer.accepted(
-            new RoundedKernel(linear.shape(), dense.element(), dense.matrices().getFirst()));
-      }
+      case LinearForm.Dense dense ->
+          single && linear.shape().outputs() >= SMALLEST
+              ? Offer.accepted(
+                  new RoundedKernel(
+                      linear.shape(),
+                      new MatrixRows.Plain(dense.element(), dense.matrices().getFirst())))
+              : Offer.declined(
+                  "made for single matrices of at least %d outputs and of multiples of %d inputs"
+                      .formatted(SMALLEST, ByteWeights.COLUMNS));
+      case LinearForm.Tiled tiled ->
+          single
+              ? Offer.accepted(
+                  new RoundedKernel(
+                      linear.shape(),
+                      new MatrixRows.Blocks(
+                          tiled,
+                          tiled.grid().columns(),
+                          linear.parts().get(BLOCKS),
+                          linear.shape().outputs())))
+              : Offer.declined(
+                  "made for single matrices of multiples of %d inputs"
+                      .formatted(ByteWeights.COLUMNS));
     };
+  }
+
+  /** ggml's types have 8.5 bits at most, and no rotations: bytes lose next to nothing of them. */
+  private static boolean isOfBlocks(EncodedLinear linear) {
+    return linear.codec().value().equals(BLOCKS_CODEC) && linear.parts().containsKey(BLOCKS);
   }
 }

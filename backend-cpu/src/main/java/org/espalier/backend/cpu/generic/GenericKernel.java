@@ -69,7 +69,7 @@ final class GenericKernel implements CpuKernel {
     int tile = tileRows * tileColumns;
     int columns = shape.inputs() / tileColumns;
     int panelSize = runTiles * tile;
-    float[] memory = scratch.floats(2 * panelSize);
+    float[] memory = scratch.floats(2 * panelSize + Products.WORK_FLOATS);
     for (int o = fromOutput; o < toOutput; o += tileRows) {
       for (int c = 0; c < columns; c += runTiles) {
         int run = Math.min(runTiles, columns - c);
@@ -98,7 +98,9 @@ final class GenericKernel implements CpuKernel {
             y,
             yOffset + o,
             yStride,
-            c > 0);
+            c > 0,
+            memory,
+            2 * panelSize);
       }
     }
   }

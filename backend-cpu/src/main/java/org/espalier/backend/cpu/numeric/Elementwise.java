@@ -87,12 +87,22 @@ public final class Elementwise {
     }
   }
 
-  /** g = SiLU(g) ⊙ u, with SiLU(g) = g / (1 + e^−g). */
-  public static void siluTimes(float[] g, int gOffset, float[] u, int uOffset, int n) {
+  /**
+   * g = SiLU(g) ⊙ u, with SiLU(g) = g / (1 + e^−g).
+   *
+   * @param work room for n floats
+   */
+  public static void siluTimes(
+      float[] g, int gOffset, float[] u, int uOffset, int n, float[] work) {
+    int whole = n / COUNT * COUNT;
+    for (int i = 0; i < whole; i += COUNT) {
+      FloatVector.fromArray(SPECIES, g, gOffset + i).neg().intoArray(work, i);
+    }
+    expVectors(work, 0, 0, whole);
     int i = 0;
-    for (; i + COUNT <= n; i += COUNT) {
-      FloatVector v = FloatVector.fromArray(SPECIES, g, gOffset + i);
-      v.div(exp(v.neg()).add(1f))
+    for (; i < whole; i += COUNT) {
+      FloatVector.fromArray(SPECIES, g, gOffset + i)
+          .div(FloatVector.fromArray(SPECIES, work, i).add(1f))
           .mul(FloatVector.fromArray(SPECIES, u, uOffset + i))
           .intoArray(g, gOffset + i);
     }
@@ -103,40 +113,46 @@ public final class Elementwise {
   }
 
   /**
-   * eˣ to about two units in the last place, 0 below −87 and +∞ above 88. Not {@code
-   * lanewise(EXP)}, whose result differs between compiled and interpreted code.
+   * x = e^(x − shift) to about two units in the last place, 0 below −87 and +∞ above 88. Not {@code
+   * lanewise(EXP)}, whose result differs between compiled and interpreted code. A loop over memory
+   * and no method of a vector: what C2 does not inline takes and gives objects.
+   *
+   * @param n a multiple of the vectors' length
    */
-  static FloatVector exp(FloatVector x) {
-    FloatVector limited = x.max(-87.3f).min(88.7f);
-    FloatVector shifted = Fused.multiplyAdd(limited, broadcast(LOG2_E), broadcast(ROUND));
-    FloatVector whole = shifted.sub(ROUND);
-    FloatVector r = Fused.multiplyAdd(whole, broadcast(-LN2_HIGH), limited);
-    r = Fused.multiplyAdd(whole, broadcast(-LN2_LOW), r);
-    FloatVector p = broadcast(1.9875691500e-4f);
-    p = Fused.multiplyAdd(p, r, broadcast(1.3981999507e-3f));
-    p = Fused.multiplyAdd(p, r, broadcast(8.3334519073e-3f));
-    p = Fused.multiplyAdd(p, r, broadcast(4.1665795894e-2f));
-    p = Fused.multiplyAdd(p, r, broadcast(1.6666665459e-1f));
-    p = Fused.multiplyAdd(p, r, broadcast(5.0000001201e-1f));
-    p = Fused.multiplyAdd(p.mul(r), r, r).add(1f);
-    var power =
-        shifted
-            .reinterpretAsInts()
-            .sub(Float.floatToRawIntBits(ROUND))
-            .lanewise(VectorOperators.LSHL, 23);
-    FloatVector result = p.reinterpretAsInts().add(power).reinterpretAsFloats();
-    return result
-        .blend(0f, x.lt(-87.3f))
-        .blend(Float.POSITIVE_INFINITY, x.lt(88.7f).not())
-        .blend(Float.NaN, x.test(VectorOperators.IS_NAN));
+  static void expVectors(float[] x, int offset, float shift, int n) {
+    for (int i = offset; i < offset + n; i += COUNT) {
+      FloatVector v = FloatVector.fromArray(SPECIES, x, i).sub(shift);
+      FloatVector limited = v.max(-87.3f).min(88.7f);
+      FloatVector shifted = Fused.multiplyAdd(limited, broadcast(LOG2_E), broadcast(ROUND));
+      FloatVector whole = shifted.sub(ROUND);
+      FloatVector r = Fused.multiplyAdd(whole, broadcast(-LN2_HIGH), limited);
+      r = Fused.multiplyAdd(whole, broadcast(-LN2_LOW), r);
+      FloatVector p = broadcast(1.9875691500e-4f);
+      p = Fused.multiplyAdd(p, r, broadcast(1.3981999507e-3f));
+      p = Fused.multiplyAdd(p, r, broadcast(8.3334519073e-3f));
+      p = Fused.multiplyAdd(p, r, broadcast(4.1665795894e-2f));
+      p = Fused.multiplyAdd(p, r, broadcast(1.6666665459e-1f));
+      p = Fused.multiplyAdd(p, r, broadcast(5.0000001201e-1f));
+      p = Fused.multiplyAdd(p.mul(r), r, r).add(1f);
+      var power =
+          shifted
+              .reinterpretAsInts()
+              .sub(Float.floatToRawIntBits(ROUND))
+              .lanewise(VectorOperators.LSHL, 23);
+      p.reinterpretAsInts()
+          .add(power)
+          .reinterpretAsFloats()
+          .blend(0f, v.lt(-87.3f))
+          .blend(Float.POSITIVE_INFINITY, v.lt(88.7f).not())
+          .blend(Float.NaN, v.test(VectorOperators.IS_NAN))
+          .intoArray(x, i);
+    }
   }
 
   /** x = e^(x − shift); gives the sum of the results. */
   public static float expShifted(float[] x, int offset, float shift, int n) {
-    int i = 0;
-    for (; i + COUNT <= n; i += COUNT) {
-      exp(FloatVector.fromArray(SPECIES, x, offset + i).sub(shift)).intoArray(x, offset + i);
-    }
+    int i = n / COUNT * COUNT;
+    expVectors(x, offset, shift, i);
     for (; i < n; i++) {
       x[offset + i] = (float) Math.exp(x[offset + i] - shift);
     }

@@ -150,7 +150,7 @@ public final class Halves {
     int stride = words(inner);
     for (int o = 0; o < outputs; o += 4) {
       addUpFour(w, wOffset + o * stride, stride, inner, x, xOffset, work, workOffset);
-      sumFour(work, workOffset, y, yOffset + o);
+      Lanes.sums(work, workOffset, y, yOffset + o, false);
       int whole = inner / PAIR * PAIR;
       for (int i = 0; i < 4 && whole < inner; i++) {
         y[yOffset + o + i] += tail(w, wOffset + (o + i) * stride, x, xOffset, whole, inner);
@@ -234,17 +234,6 @@ public final class Halves {
     s1.intoArray(sums, so + COUNT);
     s2.intoArray(sums, so + 2 * COUNT);
     s3.intoArray(sums, so + 3 * COUNT);
-  }
-
-  private static void sumFour(float[] sums, int so, float[] y, int yo) {
-    Lanes.sums(
-        FloatVector.fromArray(SPECIES, sums, so),
-        FloatVector.fromArray(SPECIES, sums, so + COUNT),
-        FloatVector.fromArray(SPECIES, sums, so + 2 * COUNT),
-        FloatVector.fromArray(SPECIES, sums, so + 3 * COUNT),
-        y,
-        yo,
-        false);
   }
 
   private static float tail(int[] w, int wo, float[] x, int xo, int from, int to) {

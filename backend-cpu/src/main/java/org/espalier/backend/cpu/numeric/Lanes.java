@@ -71,60 +71,39 @@ public final class Lanes {
   }
 
   /**
-   * The sums of four vectors, with the same bits as {@link #sum}, written to neighbouring places or
-   * added to what is there. Two vectors are folded at a time, which takes half the work of four
-   * single sums and keeps all of it in vectors.
+   * The sums of four vectors that lie one after the other, with the same bits as {@link #sum},
+   * written to neighbouring places or added to what is there. Two vectors are folded at a time,
+   * which takes half the work of four single sums and keeps all of it in vectors.
+   *
+   * <p>Vectors come through memory, and no other method takes part, so that it does not matter what
+   * C2 inlines: where it does not, vectors in parameters become objects, and whether it does
+   * depends on what else the process has run.
    */
-  static void sums(
-      FloatVector a,
-      FloatVector b,
-      FloatVector c,
-      FloatVector d,
-      float[] y,
-      int offset,
-      boolean accumulate) {
+  static void sums(float[] vectors, int at, float[] y, int offset, boolean accumulate) {
     if (COUNT < 4 || COUNT > 16) {
-      putSum(a, y, offset, accumulate);
-      putSum(b, y, offset + 1, accumulate);
-      putSum(c, y, offset + 2, accumulate);
-      putSum(d, y, offset + 3, accumulate);
-    } else {
-      FloatVector ab = fold(a, b, HALF, XOR_HALF);
-      FloatVector cd = fold(c, d, HALF, XOR_HALF);
-      putFour(withinFour(fold(ab, cd, QUARTER, XOR_QUARTER)), y, offset, accumulate);
+      for (int i = 0; i < 4; i++) {
+        float before = accumulate ? y[offset + i] : 0;
+        y[offset + i] = before + sum(FloatVector.fromArray(SPECIES, vectors, at + i * COUNT));
+      }
+      return;
     }
-  }
-
-  // Small methods: C2 leaves vectors as objects where it finds a method too long to be inlined.
-
-  /** Sums of pairs of lanes of {@code a}, and where the mask is set, of {@code b}. */
-  private static FloatVector fold(
-      FloatVector a, FloatVector b, VectorMask<Float> mask, VectorShuffle<Float> exchange) {
-    return a.blend(b, mask).add(b.blend(a, mask).rearrange(exchange));
-  }
-
-  private static FloatVector withinFour(FloatVector v) {
-    FloatVector sums = v;
+    FloatVector a = FloatVector.fromArray(SPECIES, vectors, at);
+    FloatVector b = FloatVector.fromArray(SPECIES, vectors, at + COUNT);
+    FloatVector c = FloatVector.fromArray(SPECIES, vectors, at + 2 * COUNT);
+    FloatVector d = FloatVector.fromArray(SPECIES, vectors, at + 3 * COUNT);
+    FloatVector ab = a.blend(b, HALF).add(b.blend(a, HALF).rearrange(XOR_HALF));
+    FloatVector cd = c.blend(d, HALF).add(d.blend(c, HALF).rearrange(XOR_HALF));
+    FloatVector sums = ab.blend(cd, QUARTER).add(cd.blend(ab, QUARTER).rearrange(XOR_QUARTER));
     if (COUNT >= 16) {
       sums = sums.add(sums.rearrange(XOR_2));
     }
     if (COUNT >= 8) {
       sums = sums.add(sums.rearrange(XOR_1));
     }
-    return sums.rearrange(TO_FRONT);
-  }
-
-  private static void putFour(FloatVector sums, float[] y, int offset, boolean accumulate) {
-    if (COUNT == 4) {
-      (accumulate ? sums.add(FloatVector.fromArray(SPECIES, y, offset)) : sums)
-          .intoArray(y, offset);
-    } else {
-      (accumulate ? sums.add(FloatVector.fromArray(SPECIES, y, offset, FIRST_FOUR)) : sums)
-          .intoArray(y, offset, FIRST_FOUR);
+    sums = sums.rearrange(TO_FRONT);
+    if (accumulate) {
+      sums = sums.add(FloatVector.fromArray(SPECIES, y, offset, FIRST_FOUR));
     }
-  }
-
-  private static void putSum(FloatVector v, float[] y, int offset, boolean accumulate) {
-    y[offset] = (accumulate ? y[offset] : 0) + sum(v);
+    sums.intoArray(y, offset, FIRST_FOUR);
   }
 }

@@ -13,6 +13,9 @@ import jdk.incubator.vector.FloatVector;
  * output's value depends on neither its neighbours nor the number of rows.
  */
 public final class Products {
+  /** Floats of working memory that {@link #multiply} wants. */
+  public static final int WORK_FLOATS = 8 * COUNT;
+
   private static final int BLOCK = 4;
 
   private Products() {}
@@ -27,6 +30,7 @@ public final class Products {
    * @param rows how many
    * @param y output o of row r at {@code yOffset + r · yStride + o}
    * @param accumulate whether to add to what is there
+   * @param work room for {@link #WORK_FLOATS}
    */
   public static void multiply(
       float[] w,
@@ -41,7 +45,9 @@ public final class Products {
       float[] y,
       int yOffset,
       int yStride,
-      boolean accumulate) {
+      boolean accumulate,
+      float[] work,
+      int workOffset) {
     int o = 0;
     for (; o + BLOCK <= outputs; o += BLOCK) {
       int wo = wOffset + o * wStride;
@@ -58,7 +64,9 @@ public final class Products {
             y,
             yOffset + r * yStride + o,
             yStride,
-            accumulate);
+            accumulate,
+            work,
+            workOffset);
       }
       for (; r < rows; r++) {
         fourByOne(
@@ -70,7 +78,9 @@ public final class Products {
             xOffset + r * xStride,
             y,
             yOffset + r * yStride + o,
-            accumulate);
+            accumulate,
+            work,
+            workOffset);
       }
     }
     for (; o < outputs; o++) {
@@ -120,7 +130,9 @@ public final class Products {
       int xo,
       float[] y,
       int yo,
-      boolean accumulate) {
+      boolean accumulate,
+      float[] work,
+      int at) {
     FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
@@ -133,7 +145,11 @@ public final class Products {
       s2 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 2 * ws + k), v, s2);
       s3 = Fused.multiplyAdd(FloatVector.fromArray(SPECIES, w, wo + 3 * ws + k), v, s3);
     }
-    finishRow(s0, s1, s2, s3, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
+    s0.intoArray(work, at);
+    s1.intoArray(work, at + COUNT);
+    s2.intoArray(work, at + 2 * COUNT);
+    s3.intoArray(work, at + 3 * COUNT);
+    finishRow(work, at, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
   }
 
   /**
@@ -151,7 +167,9 @@ public final class Products {
       float[] y,
       int yo,
       int ys,
-      boolean accumulate) {
+      boolean accumulate,
+      float[] work,
+      int at) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -177,15 +195,22 @@ public final class Products {
       s03 = Fused.multiplyAdd(v, x0, s03);
       s13 = Fused.multiplyAdd(v, x1, s13);
     }
-    finishRow(s00, s01, s02, s03, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
-    finishRow(s10, s11, s12, s13, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
+    s00.intoArray(work, at);
+    s01.intoArray(work, at + COUNT);
+    s02.intoArray(work, at + 2 * COUNT);
+    s03.intoArray(work, at + 3 * COUNT);
+    s10.intoArray(work, at + 4 * COUNT);
+    s11.intoArray(work, at + 5 * COUNT);
+    s12.intoArray(work, at + 6 * COUNT);
+    s13.intoArray(work, at + 7 * COUNT);
+    finishRow(work, at, w, wo, ws, x, xo, k, inner, y, yo, accumulate);
+    int second = at + 4 * COUNT;
+    finishRow(work, second, w, wo, ws, x, xo + xs, k, inner, y, yo + ys, accumulate);
   }
 
   private static void finishRow(
-      FloatVector s0,
-      FloatVector s1,
-      FloatVector s2,
-      FloatVector s3,
+      float[] sums,
+      int at,
       float[] w,
       int wo,
       int ws,
@@ -196,7 +221,7 @@ public final class Products {
       float[] y,
       int yo,
       boolean accumulate) {
-    Lanes.sums(s0, s1, s2, s3, y, yo, accumulate);
+    Lanes.sums(sums, at, y, yo, accumulate);
     if (from < to) {
       y[yo] += tail(w, wo, x, xo, from, to);
       y[yo + 1] += tail(w, wo + ws, x, xo, from, to);
@@ -212,6 +237,7 @@ public final class Products {
    * @param wOffset byte of the first weight of the first output
    * @param outputs how many outputs
    * @param inner inputs, and weights from one output to the next
+   * @param work room for {@link #WORK_FLOATS}
    */
   public static void multiplyInPlace(
       MemorySegment w,
@@ -221,11 +247,14 @@ public final class Products {
       float[] x,
       int xOffset,
       float[] y,
-      int yOffset) {
+      int yOffset,
+      float[] work,
+      int workOffset) {
     long stride = (long) inner * Float.BYTES;
     int o = 0;
     for (; o + BLOCK <= outputs; o += BLOCK) {
-      fourInPlace(w, wOffset + o * stride, stride, inner, x, xOffset, y, yOffset + o);
+      fourInPlace(
+          w, wOffset + o * stride, stride, inner, x, xOffset, y, yOffset + o, work, workOffset);
     }
     for (; o < outputs; o++) {
       y[yOffset + o] = dotInPlace(w, wOffset + o * stride, x, xOffset, inner);
@@ -233,7 +262,16 @@ public final class Products {
   }
 
   private static void fourInPlace(
-      MemorySegment w, long wo, long ws, int inner, float[] x, int xo, float[] y, int yo) {
+      MemorySegment w,
+      long wo,
+      long ws,
+      int inner,
+      float[] x,
+      int xo,
+      float[] y,
+      int yo,
+      float[] work,
+      int workOffset) {
     FloatVector s0 = FloatVector.zero(SPECIES);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
@@ -261,10 +299,14 @@ public final class Products {
               s3);
     }
     MappedMemory.touch(w, wo);
-    y[yo] = Lanes.sum(s0) + tailInPlace(w, wo, x, xo, k, inner);
-    y[yo + 1] = Lanes.sum(s1) + tailInPlace(w, wo + ws, x, xo, k, inner);
-    y[yo + 2] = Lanes.sum(s2) + tailInPlace(w, wo + 2 * ws, x, xo, k, inner);
-    y[yo + 3] = Lanes.sum(s3) + tailInPlace(w, wo + 3 * ws, x, xo, k, inner);
+    s0.intoArray(work, workOffset);
+    s1.intoArray(work, workOffset + COUNT);
+    s2.intoArray(work, workOffset + 2 * COUNT);
+    s3.intoArray(work, workOffset + 3 * COUNT);
+    Lanes.sums(work, workOffset, y, yo, false);
+    for (int i = 0; i < 4 && k < inner; i++) {
+      y[yo + i] += tailInPlace(w, wo + i * ws, x, xo, k, inner);
+    }
   }
 
   private static float dotInPlace(MemorySegment w, long wo, float[] x, int xo, int inner) {

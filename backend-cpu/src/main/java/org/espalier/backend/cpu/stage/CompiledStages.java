@@ -6,11 +6,11 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.model.ModelPlan;
 import org.espalier.api.model.Rope;
 import org.espalier.api.model.Stage;
-import org.espalier.api.tensor.ElementType;
 import org.jspecify.annotations.Nullable;
 
 /** All stages of a plan, ready to run. */
@@ -104,8 +104,9 @@ public final class CompiledStages {
       runTimed();
       return;
     }
-    for (CompiledStage stage : stages) {
-      stage.run();
+    // No iterator: where the compiler sees several kinds of them, it is an object.
+    for (int i = 0; i < stages.size(); i++) {
+      stages.get(i).run();
     }
   }
 
@@ -132,22 +133,22 @@ public final class CompiledStages {
   }
 
   /** A cache for each attention stage, at the stage's index. */
-  @Nullable KeyValueCache[] newCaches(ElementType type) {
+  @Nullable KeyValueCache[] newCaches(CacheTypes types) {
     KeyValueCache[] caches = new KeyValueCache[plan.stages().size()];
     for (int i = 0; i < caches.length; i++) {
       if (plan.stages().get(i) instanceof Stage.Attention a) {
-        caches[i] = new KeyValueCache(a.keyValueHeads(), a.headDimension(), type);
+        caches[i] = new KeyValueCache(a.keyValueHeads(), a.headDimension(), types);
       }
     }
     return caches;
   }
 
   /** Bytes of key–value cache for one position of one session. */
-  public static long cacheBytesPerPosition(ModelPlan plan, ElementType type) {
+  public static long cacheBytesPerPosition(ModelPlan plan, CacheTypes types) {
     long bytes = 0;
     for (Stage stage : plan.stages()) {
       if (stage instanceof Stage.Attention a) {
-        bytes += KeyValueCache.bytesPerPosition(a.keyValueHeads(), a.headDimension(), type);
+        bytes += KeyValueCache.bytesPerPosition(a.keyValueHeads(), a.headDimension(), types);
       }
     }
     return bytes;

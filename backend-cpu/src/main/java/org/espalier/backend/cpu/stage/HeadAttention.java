@@ -1,7 +1,8 @@
 package org.espalier.backend.cpu.stage;
 
 import java.util.Arrays;
-import org.espalier.api.tensor.ElementType;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.backend.cpu.numeric.Elementwise;
 import org.espalier.backend.cpu.numeric.Halves;
 import org.espalier.backend.cpu.numeric.Products;
@@ -38,10 +39,15 @@ final class HeadAttention {
     this::readKeys, this::score, this::weigh, this::readValues, this::mix
   };
 
-  /** The same for a single row. */
-  private final Step[] stepsInPlace = {this::scoreInPlace, this::weigh, this::mixInPlace};
+  /** The same for a single row: the first and the last as the cache's types have it. */
+  private final Step[] stepsInPlace = {this::scoreHalves, this::weigh, this::addHalves};
 
-  private KeyValueCache cache = new KeyValueCache(0, 0, ElementType.F32);
+  private final Step scoreHalves = stepsInPlace[0];
+  private final Step addHalves = stepsInPlace[2];
+  private final Step scoreBytes = this::scoreBytes;
+  private final Step addBytes = this::addBytes;
+
+  private KeyValueCache cache = new KeyValueCache(0, 0, CacheTypes.both(CacheType.F32));
   private int head;
   private int d;
   private int[] positions = new int[0];
@@ -61,6 +67,7 @@ final class HeadAttention {
   private int scoresAt;
   private int maximaAt;
   private int sumsAt;
+  private int workAt;
 
   /**
    * Computes.
@@ -91,12 +98,13 @@ final class HeadAttention {
     positions = rowPositions;
     firstRow = first;
     rows = rowCount;
-    queriesAt = Math.max(KEY_BLOCK * d, Halves.workFloats());
+    queriesAt = KEY_BLOCK * d;
     mixedAt = queriesAt + QUERY_BLOCK * d;
     scoresAt = mixedAt + QUERY_BLOCK * d;
     maximaAt = scoresAt + QUERY_BLOCK * KEY_BLOCK;
     sumsAt = maximaAt + QUERY_BLOCK;
-    m = memory.floats(sumsAt + QUERY_BLOCK);
+    workAt = sumsAt + QUERY_BLOCK;
+    m = memory.floats(workAt + Math.max(Products.WORK_FLOATS, Halves.workFloats()));
     for (int r = 0; r < rows; r++) {
       System.arraycopy(x, offset + r * stride, m, queriesAt + r * d, d);
     }
@@ -105,7 +113,7 @@ final class HeadAttention {
     Arrays.fill(m, sumsAt, sumsAt + rows, 0);
     int last = positions[firstRow + rows - 1];
     boolean inPlace = rows == 1 && cache.readsInPlace() && fits(queriesAt, d);
-    Step[] chosen = inPlace ? stepsInPlace : steps;
+    Step[] chosen = inPlace ? stepsInPlace() : steps;
     for (start = 0; start <= last; start += KEY_BLOCK) {
       count = Math.min(KEY_BLOCK, last + 1 - start);
       for (Step step : chosen) {
@@ -127,12 +135,28 @@ final class HeadAttention {
     return Elementwise.largest(m, offset, n) <= Halves.LARGEST_FACTOR;
   }
 
-  private void scoreInPlace() {
-    cache.multiplyKeys(head, start, rounded(), m, queriesAt, m, scoresAt, m, 0);
+  private Step[] stepsInPlace() {
+    boolean keysAreBytes = cache.types().keys() == CacheType.Q8_0;
+    boolean valuesAreBytes = cache.types().values() == CacheType.Q8_0;
+    stepsInPlace[0] = keysAreBytes ? scoreBytes : scoreHalves;
+    stepsInPlace[2] = valuesAreBytes ? addBytes : addHalves;
+    return stepsInPlace;
   }
 
-  private void mixInPlace() {
-    cache.addValues(head, start, visible(0), m, scoresAt, m, mixedAt);
+  private void scoreHalves() {
+    cache.multiplyHalves(head, start, rounded(), m, queriesAt, m, scoresAt, m, workAt);
+  }
+
+  private void scoreBytes() {
+    cache.multiplyBytes(head, start, rounded(), m, queriesAt, m, scoresAt, m, workAt);
+  }
+
+  private void addHalves() {
+    cache.addHalves(head, start, visible(0), m, scoresAt, m, mixedAt);
+  }
+
+  private void addBytes() {
+    cache.addBytes(head, start, visible(0), m, scoresAt, m, mixedAt);
   }
 
   private void readKeys() {
@@ -140,7 +164,8 @@ final class HeadAttention {
   }
 
   private void score() {
-    Products.multiply(m, 0, d, rounded(), d, m, queriesAt, d, rows, m, scoresAt, KEY_BLOCK, false);
+    Products.multiply(
+        m, 0, d, rounded(), d, m, queriesAt, d, rows, m, scoresAt, KEY_BLOCK, false, m, workAt);
   }
 
   /** Turns scores into e^(score − maximum), and shrinks earlier sums where the maximum grew. */

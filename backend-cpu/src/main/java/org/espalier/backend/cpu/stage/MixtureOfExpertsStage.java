@@ -379,8 +379,10 @@ final class MixtureOfExpertsStage implements CompiledStage {
     int at = i * hidden;
     linears.gate.finish(place, memory.gateOutput, at);
     linears.up.finish(place, memory.upOutput, at);
-    Elementwise.siluTimes(memory.gateOutput, at, memory.upOutput, at, hidden);
-    linears.down.prepare(place, memory.gateOutput, at, memory.downInput, i, pass.scratch(worker));
+    Scratch scratch = pass.scratch(worker);
+    float[] work = scratch.floats(hidden);
+    Elementwise.siluTimes(memory.gateOutput, at, memory.upOutput, at, hidden, work);
+    linears.down.prepare(place, memory.gateOutput, at, memory.downInput, i, scratch);
   }
 
   private void multiplyDown(int task, int worker) {

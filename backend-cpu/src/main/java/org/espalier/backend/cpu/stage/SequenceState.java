@@ -1,18 +1,18 @@
 package org.espalier.backend.cpu.stage;
 
-import org.espalier.api.tensor.ElementType;
+import org.espalier.api.backend.CacheTypes;
 import org.jspecify.annotations.Nullable;
 
 /** What a session remembers: a cache for each attention stage of the plan, and its position. */
 public final class SequenceState {
   private final @Nullable KeyValueCache[] caches;
-  private final ElementType type;
+  private final CacheTypes types;
   private int position;
 
   /** Nothing yet. */
-  public SequenceState(CompiledStages stages, ElementType cacheType) {
-    caches = stages.newCaches(cacheType);
-    type = cacheType;
+  public SequenceState(CompiledStages stages, CacheTypes types) {
+    caches = stages.newCaches(types);
+    this.types = types;
   }
 
   /** Positions seen so far. */
@@ -36,7 +36,7 @@ public final class SequenceState {
    * @return false where the caches are of another type; nothing has changed then
    */
   public boolean copyFrom(SequenceState other, int positions) {
-    if (type != other.type) {
+    if (!types.equals(other.types)) {
       return false;
     }
     for (int stage = 0; stage < caches.length; stage++) {

@@ -75,7 +75,7 @@ class ElementwiseTest {
     float[] normed = new float[n + 1];
     Elementwise.rmsNorm(x, 2, w, 1e-5f, normed, 1);
     float[] gated = x.clone();
-    Elementwise.siluTimes(gated, 2, w, 0, n);
+    Elementwise.siluTimes(gated, 2, w, 0, n, new float[n]);
     float[] sum = normed.clone();
     Elementwise.addScaled(x, 2, 0.5f, sum, 1, n);
     float[] signed = new float[n];

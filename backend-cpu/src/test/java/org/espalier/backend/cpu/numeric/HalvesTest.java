@@ -56,7 +56,21 @@ class HalvesTest {
     float[] query = values(1 + dimension, 3);
     float[] expected = new float[ROWS];
     Products.multiply(
-        x, 0, dimension, ROWS, dimension, query, 1, dimension, 1, expected, 0, ROWS, false);
+        x,
+        0,
+        dimension,
+        ROWS,
+        dimension,
+        query,
+        1,
+        dimension,
+        1,
+        expected,
+        0,
+        ROWS,
+        false,
+        new float[Products.WORK_FLOATS],
+        0);
     float[] products = new float[5 + ROWS];
     float[] work = new float[1 + Halves.workFloats()];
     Halves.multiply(words, 3, ROWS, dimension, query, 1, products, 5, work, 1);

@@ -41,7 +41,22 @@ class ProductsTest {
     for (boolean accumulate : new boolean[] {false, true}) {
       float[] y = gaussian(4 + rows * ys, 3);
       float[] before = y.clone();
-      Products.multiply(w, 2, ws, outputs, inner, x, 1, xs, rows, y, 4, ys, accumulate);
+      Products.multiply(
+          w,
+          2,
+          ws,
+          outputs,
+          inner,
+          x,
+          1,
+          xs,
+          rows,
+          y,
+          4,
+          ys,
+          accumulate,
+          new float[Products.WORK_FLOATS],
+          0);
       for (int i = 0; i < 4; i++) {
         assertEquals(before[i], y[i]);
       }
@@ -67,12 +82,41 @@ class ProductsTest {
     float[] w = gaussian(outputs * inner, 4);
     float[] x = gaussian(6 * inner, 5);
     float[] together = new float[6 * outputs];
-    Products.multiply(w, 0, inner, outputs, inner, x, 0, inner, 6, together, 0, outputs, false);
+    Products.multiply(
+        w,
+        0,
+        inner,
+        outputs,
+        inner,
+        x,
+        0,
+        inner,
+        6,
+        together,
+        0,
+        outputs,
+        false,
+        new float[Products.WORK_FLOATS],
+        0);
     for (int r = 0; r < 6; r++) {
       for (int o = 0; o < outputs; o++) {
         float[] alone = new float[1];
         Products.multiply(
-            w, o * inner, inner, 1, inner, x, r * inner, inner, 1, alone, 0, 1, false);
+            w,
+            o * inner,
+            inner,
+            1,
+            inner,
+            x,
+            r * inner,
+            inner,
+            1,
+            alone,
+            0,
+            1,
+            false,
+            new float[Products.WORK_FLOATS],
+            0);
         assertEquals(alone[0], together[r * outputs + o]);
       }
     }
@@ -90,9 +134,33 @@ class ProductsTest {
     }
     float[] expected = new float[outputs];
     float[] actual = new float[outputs];
-    Products.multiply(w, 0, inner, outputs, inner, x, 0, inner, 1, expected, 0, outputs, false);
+    Products.multiply(
+        w,
+        0,
+        inner,
+        outputs,
+        inner,
+        x,
+        0,
+        inner,
+        1,
+        expected,
+        0,
+        outputs,
+        false,
+        new float[Products.WORK_FLOATS],
+        0);
     Products.multiplyInPlace(
-        MemorySegment.ofArray(bytes.array()), 8, outputs, inner, x, 0, actual, 0);
+        MemorySegment.ofArray(bytes.array()),
+        8,
+        outputs,
+        inner,
+        x,
+        0,
+        actual,
+        0,
+        new float[Products.WORK_FLOATS],
+        0);
     org.junit.jupiter.api.Assertions.assertArrayEquals(expected, actual);
   }
 

@@ -6,7 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.SplittableRandom;
-import org.espalier.api.tensor.ElementType;
+import org.espalier.api.backend.CacheType;
+import org.espalier.api.backend.CacheTypes;
 import org.espalier.backend.cpu.spi.Scratch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,8 +30,8 @@ class HeadAttentionTest {
   }
 
   private static KeyValueCache cache(
-      ElementType type, int dimension, int length, float[] keys, float[] values) {
-    KeyValueCache cache = new KeyValueCache(HEADS, dimension, type);
+      CacheType type, int dimension, int length, float[] keys, float[] values) {
+    KeyValueCache cache = new KeyValueCache(HEADS, dimension, CacheTypes.both(type));
     cache.reserve(length);
     for (int position = 0; position < length; position++) {
       cache.putKeys(position, keys, position * HEADS * dimension);
@@ -82,12 +83,32 @@ class HeadAttentionTest {
 
   @ParameterizedTest
   @CsvSource({
-    "F16,128,1", "F16,128,5", "F16,128,64", "F16,128,65", "F16,128,257", "F16,128,600",
-        "F16,64,130",
-    "F16,80,131", "F16,24,66", "F16,17,70", "F16,1,3", "F16,256,90", "F32,128,300", "F32,20,67",
-    "BF16,128,300", "BF16,34,67"
+    "F16,128,1",
+    "F16,128,5",
+    "F16,128,64",
+    "F16,128,65",
+    "F16,128,257",
+    "F16,128,600",
+    "F16,64,130",
+    "F16,80,131",
+    "F16,24,66",
+    "F16,17,70",
+    "F16,1,3",
+    "F16,256,90",
+    "F32,128,300",
+    "F32,20,67",
+    "BF16,128,300",
+    "BF16,34,67",
+    "Q8_0,128,300",
+    "Q8_0,64,70",
+    "Q8_0,32,259",
+    "Q8_0,256,66",
+    "Q8_0,96,67",
+    "Q8_0,40,9",
+    "Q8_0,17,70",
+    "Q8_0,1,3"
   })
-  void isTheSumOfTheBooks(ElementType type, int dimension, int length) {
+  void isTheSumOfTheBooks(CacheType type, int dimension, int length) {
     int rows = Math.min(length, 3);
     float[] keys = random(length * HEADS * dimension, 2);
     float[] values = random(length * HEADS * dimension, 2);
@@ -100,7 +121,7 @@ class HeadAttentionTest {
         switch (type) {
           case F32 -> 2e-6;
           case F16 -> 2e-3;
-          case BF16 -> 2e-2;
+          case BF16, Q8_0 -> 2e-2;
         };
     for (int row = 0; row < rows; row++) {
       double[] expected = reference(dimension, length - rows + 1 + row, x, row, keys, values);
@@ -120,12 +141,7 @@ class HeadAttentionTest {
     float[] x = random(dimension, 0.3);
     float[] y =
         attend(
-            cache(ElementType.F16, dimension, length, keys, values),
-            dimension,
-            length,
-            x,
-            1,
-            false);
+            cache(CacheType.F16, dimension, length, keys, values), dimension, length, x, 1, false);
     assertEquals(Float.POSITIVE_INFINITY, y[5]);
     assertTrue(Float.isFinite(y[6]));
   }
@@ -137,8 +153,8 @@ class HeadAttentionTest {
     float[] keys = random(length * HEADS * dimension, 1e-4);
     float[] values = random(length * HEADS * dimension, 2);
     float[] x = random(dimension, 1e5);
-    KeyValueCache exact = cache(ElementType.F32, dimension, length, keys, values);
-    KeyValueCache halves = cache(ElementType.F16, dimension, length, keys, values);
+    KeyValueCache exact = cache(CacheType.F32, dimension, length, keys, values);
+    KeyValueCache halves = cache(CacheType.F16, dimension, length, keys, values);
     assertArrayEquals(
         attend(exact, dimension, length, x, 1, false),
         attend(halves, dimension, length, x, 1, false),

@@ -38,12 +38,14 @@ public final class Readers implements AutoCloseable {
     }
   }
 
-  /** Hands a job over. */
-  public void submit(Job job, boolean isUrgent) {
+  /** Hands jobs over, to be done in this order. */
+  public void submit(List<? extends Job> jobs, boolean isUrgent) {
     lock.lock();
     try {
-      (isUrgent ? urgent : ahead).addLast(job);
-      work.signal();
+      for (Job job : jobs) {
+        (isUrgent ? urgent : ahead).addLast(job);
+        work.signal();
+      }
     } finally {
       lock.unlock();
     }

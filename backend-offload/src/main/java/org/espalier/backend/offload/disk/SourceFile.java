@@ -60,17 +60,26 @@ public final class SourceFile implements AutoCloseable {
       Optional<OpenOption> past = pastThePageCache();
       if (block > 0 && past.isPresent()) {
         try {
-          FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, past.get());
-          return new SourceFile(path, channel, true, block, identity);
+          return new SourceFile(path, channel(path, past), true, block, identity);
         } catch (IOException | UnsupportedOperationException _) {
           // Some file systems, such as those in memory, have no direct reads.
         }
       }
-      FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
-      return new SourceFile(path, channel, false, 1, identity);
+      return new SourceFile(path, channel(path, Optional.empty()), false, 1, identity);
     } catch (IOException e) {
       throw unreadable(path, e);
     }
+  }
+
+  private static FileChannel channel(Path path, Optional<OpenOption> past) throws IOException {
+    return past.isPresent()
+        ? FileChannel.open(path, StandardOpenOption.READ, past.get())
+        : FileChannel.open(path, StandardOpenOption.READ);
+  }
+
+  /** Another channel to the file, which reads in the same way. */
+  FileChannel another() throws IOException {
+    return channel(path, direct ? pastThePageCache() : Optional.empty());
   }
 
   /**
@@ -153,6 +162,8 @@ public final class SourceFile implements AutoCloseable {
     try {
       if (aligned(offset) && aligned(target.byteSize()) && aligned(target.address())) {
         fill(offset, target, target.byteSize());
+      } else if (aligned(target.address() - offset) && isBetween(target.byteSize())) {
+        readBetween(offset, target, buffer);
       } else {
         readAround(offset, target, buffer);
       }
@@ -163,6 +174,33 @@ public final class SourceFile implements AutoCloseable {
 
   private boolean aligned(long number) {
     return (number & block - 1) == 0;
+  }
+
+  private boolean isBetween(long size) {
+    return size >= 2L * block && size <= 1 << 30;
+  }
+
+  /**
+   * Reads whole blocks in one go: those that the stretch fills straight into it, and those that it
+   * shares with others, at its ends, by way of the buffer.
+   */
+  private void readBetween(long offset, MemorySegment target, ReadBuffer buffer)
+      throws IOException {
+    long before = offset & block - 1;
+    long head = before == 0 ? 0 : block - before;
+    long inside = target.byteSize() - head & -(long) block;
+    long tail = target.byteSize() - head - inside;
+    MemorySegment first = buffer.aligned(block).asSlice(0, head == 0 ? 0 : block);
+    MemorySegment last = buffer.aligned(block).asSlice(block, tail == 0 ? 0 : block);
+    ByteBuffer[] parts = {
+      first.asByteBuffer(), target.asSlice(head, inside).asByteBuffer(), last.asByteBuffer()
+    };
+    if (buffer.channel(this).position(offset - before).read(parts) < before + target.byteSize()) {
+      readAround(offset, target, buffer); // brings the rest, or says where the file ends
+      return;
+    }
+    MemorySegment.copy(first, before, target, 0, head);
+    MemorySegment.copy(last, 0, target, head + inside, tail);
   }
 
   /** Reads whole blocks that hold the stretch, and copies it out of them. */
@@ -204,8 +242,12 @@ public final class SourceFile implements AutoCloseable {
 
   @Override
   public void close() {
+    close(channel);
+  }
+
+  void close(FileChannel one) {
     try {
-      channel.close();
+      one.close();
     } catch (IOException e) {
       throw unreadable(path, e);
     }

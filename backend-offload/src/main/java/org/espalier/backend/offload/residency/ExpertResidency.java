@@ -32,6 +32,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
   private final Worth worth;
   private final List<Place> places = new ArrayList<>();
   private final @Nullable Place[] placeOf;
+  private final Hindsight[] hindsight;
   private final Tally tally = new Tally();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -59,6 +60,8 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     int layerCount = layers.keySet().stream().mapToInt(Integer::intValue).max().orElse(-1) + 1;
     this.worth = new Worth(layerCount, experts);
     this.placeOf = new Place[layerCount * experts];
+    this.hindsight = new Hindsight[layerCount];
+    Arrays.setAll(hindsight, _ -> new Hindsight());
     layers.values().stream()
         .map(Lent::places)
         .distinct()
@@ -79,6 +82,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
         throw new InvalidRequest("the model is closed");
       }
       worth.turn(layer, wanted, count);
+      hindsight[layer].compare(wanted, count);
       loan.begin(layer, wanted, count);
       takeBackGuesses(layer);
       loan.findPlaces();
@@ -141,7 +145,9 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
       } else if (place.failure == null) {
         place.failure = failure;
       }
-      changed.signalAll();
+      if (place.pending.isEmpty()) {
+        changed.signalAll();
+      }
     } finally {
       lock.unlock();
     }
@@ -223,16 +229,12 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
       }
     }
     place.aheadBytes = isUrgent ? 0 : source.bytesOnDisk();
-    List.copyOf(place.pending).forEach(fill -> readers.submit(fill, isUrgent));
+    readers.submit(place.pending, isUrgent);
   }
 
   /** Has what was to be read ahead read now. */
   private void hurry(Place place) {
-    for (Fill fill : List.copyOf(place.pending)) {
-      if (readers.withdraw(fill)) {
-        readers.submit(fill, true);
-      }
-    }
+    readers.submit(place.pending.stream().filter(readers::withdraw).toList(), true);
   }
 
   private void readAhead(int layer, Rows rows) {
@@ -244,9 +246,7 @@ public final class ExpertResidency implements ExpertStore, AutoCloseable {
     if (foresight.isEmpty()) {
       return;
     }
-    int[] all = foresight.get().likely(rows);
-    // The less likely half is wrong so often that its reads delay more than they help.
-    int[] likely = Arrays.copyOf(all, (all.length + 1) / 2);
+    int[] likely = hindsight[next].worthFollowing(foresight.get().likely(rows));
     lock.lock();
     try {
       if (loan.isShort()) {

@@ -41,12 +41,12 @@ final class Fill implements Readers.Job {
   public void run(ReadBuffer buffer) {
     RuntimeException failure = null;
     try {
-      if (withKept) {
-        writeKept();
-      }
       if (source.pieces().get(piece) instanceof LayerSource.Piece.OnDisk disk) {
         disk.read(
             expert, from, place.places.target(place.index, piece).asSlice(from, length), buffer);
+      }
+      if (withKept) {
+        writeKept(); // last, so that the disk does not wait for it
       }
     } catch (RuntimeException e) {
       failure = e;

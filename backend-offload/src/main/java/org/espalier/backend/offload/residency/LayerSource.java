@@ -34,11 +34,10 @@ public record LayerSource(List<Piece> pieces) {
      */
     record OnDisk(SourceFile file, long[] offsets, long bytes) implements Piece {
       /**
-       * Bytes that are read at once. A disk needs no longer reads to be at its fastest, and what
-       * somebody waits for is done the sooner: all readers share in it, and what they are still
-       * reading ahead is little.
+       * Bytes that are read at once. Each read costs a disk some time, however short it is, so a
+       * piece of an ordinary expert is read in one.
        */
-      private static final long PART = 256 << 10;
+      private static final long PART = 1 << 20;
 
       void read(int expert, long from, MemorySegment target, ReadBuffer buffer) {
         file.read(offsets[expert] + from, target, buffer);

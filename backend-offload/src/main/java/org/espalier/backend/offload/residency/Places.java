@@ -20,14 +20,26 @@ public record Places(int count, List<Long> pieceBytes, List<MemorySegment> memor
     memory = List.copyOf(memory);
   }
 
+  /**
+   * One piece of every place.
+   *
+   * @param bytes of one expert
+   * @param offset in a file of those that will lie here: memory begins as far behind a block's
+   *     start as they do, so that direct reads can go straight into it
+   */
+  public record Piece(long bytes, long offset) {
+    MemorySegment allocate(int count, Arena arena) {
+      long size = Math.multiplyExact(bytes, (long) count);
+      return arena.allocate(size + ALIGNMENT, ALIGNMENT).asSlice(offset % ALIGNMENT, size);
+    }
+  }
+
   /** Allocates. */
-  public static Places allocate(int count, List<Long> pieceBytes, Arena arena) {
+  public static Places allocate(int count, List<Piece> pieces, Arena arena) {
     return new Places(
         count,
-        pieceBytes,
-        pieceBytes.stream()
-            .map(bytes -> arena.allocate(Math.multiplyExact(bytes, (long) count), ALIGNMENT))
-            .toList());
+        pieces.stream().map(Piece::bytes).toList(),
+        pieces.stream().map(piece -> piece.allocate(count, arena)).toList());
   }
 
   /** Bytes of one place. */

@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.espalier.api.EspalierException.DeviceFailure;
@@ -108,18 +109,16 @@ class SourceFileTest {
     CountDownLatch done = new CountDownLatch(3);
     try (Readers readers = new Readers(1)) {
       readers.submit(
-          _ -> {
+          List.of(_ -> {
             begun.countDown();
             await(go);
-          },
+          }),
           true);
       begun.await();
       Readers.Job ahead = job(order, "a", done);
       Readers.Job dropped = job(order, "x", done);
-      readers.submit(ahead, false);
-      readers.submit(dropped, false);
-      readers.submit(job(order, "1", done), true);
-      readers.submit(job(order, "2", done), true);
+      readers.submit(List.of(ahead, dropped), false);
+      readers.submit(List.of(job(order, "1", done), job(order, "2", done)), true);
       assertTrue(readers.withdraw(dropped));
       go.countDown();
       done.await();

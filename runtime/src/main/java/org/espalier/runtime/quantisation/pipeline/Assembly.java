@@ -52,10 +52,12 @@ record Assembly(
   private Map<String, MetadataValue> provenance(List<MatrixReport> reports, int passes) {
     Map<String, MetadataValue> values = new LinkedHashMap<>();
     values.put("codec", FileMetadata.text(codec.id().value()));
-    values.put(
-        "layout",
-        FileMetadata.whole(
-            source.operators(codec, options.recipe()).getFirst().packing().layout()));
+    source.operators(codec, options.recipe()).stream()
+        .map(Operator::layout)
+        .filter(Layout.Tiles.class::isInstance)
+        .map(Layout.Tiles.class::cast)
+        .findFirst()
+        .ifPresent(tiles -> values.put("layout", FileMetadata.whole(tiles.packing().layout())));
     values.put("search", text("search"));
     values.put("seed", FileMetadata.wholeSigned(options.seed()));
     values.put("hessian", FileMetadata.text(Named.of(options.policy())));
@@ -63,10 +65,12 @@ record Assembly(
     values.put("refinements", FileMetadata.whole(options.refinements()));
     Recipe recipe = options.recipe();
     values.put("objective", FileMetadata.text(recipe.predictions() ? "predictions" : "outputs"));
-    values.put("weighting", FileMetadata.text(recipe.gates() ? "gates" : "none"));
+    values.put("weighting", FileMetadata.text(recipe.gated() ? "gates" : "none"));
     values.put("inputs", FileMetadata.text(recipe.quantizedInputs() ? "quantized" : "original"));
     values.put("shrinkage", FileMetadata.real(recipe.shrinkage()));
+    values.put("enlargement", FileMetadata.real(recipe.scaling()));
     values.put("tuning", FileMetadata.whole(passes));
+    values.put("attention", FileMetadata.text(recipe.attention().text()));
     values.put("calibration.data_sha256", text("data"));
     values.put("calibration.tokens_sha256", text("tokens"));
     values.put("calibration.sequences", number("sequences"));

@@ -60,7 +60,7 @@ record CalibrationSource(
               .formatted(folder.folder(), predictions ? "predictions" : "outputs"));
     }
     boolean gated = description.containsKey("gates");
-    if (gated != recipe.gates()) {
+    if (gated != recipe.gated()) {
       throw new InvalidRequest(
           "the Hessians in %s were made with --weighting %s"
               .formatted(folder.folder(), gated ? "gates" : "none"));

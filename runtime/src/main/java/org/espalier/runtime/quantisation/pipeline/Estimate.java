@@ -176,13 +176,7 @@ record Estimate(
 
   private static long scratch(ModelSource source, List<Operator.Unit> open, long tokens) {
     int width = source.plan().width();
-    long results =
-        open.stream()
-            .mapToLong(unit ->
-                unit.weights()
-                    / unit.operator().packing().grid().size()
-                    * unit.operator().packing().codeBytes())
-            .sum();
+    long results = open.stream().mapToLong(unit -> unit.operator().resultBytes()).sum();
     return results + 2 * ResidualRows.bytes(tokens, width, LayerCalibration.rowType(tokens, width));
   }
 

@@ -40,7 +40,7 @@ public final class Merge {
       if (!source.fingerprint().equals(description.get("model"))) {
         throw new InvalidRequest("the shards were not made from " + model);
       }
-      QuantizationOptions options = RecordedOptions.read(description);
+      QuantizationOptions options = RecordedOptions.read(description, providers.codecs());
       Results results = unit -> result(shards, unit);
       List<MatrixReport> reports = new ArrayList<>();
       for (Operator operator : source.operators(codec, options.recipe())) {

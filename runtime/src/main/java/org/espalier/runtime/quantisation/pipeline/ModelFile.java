@@ -11,6 +11,7 @@ import java.util.Optional;
 import org.espalier.api.EspalierException.DeviceFailure;
 import org.espalier.api.EspalierException.MalformedModel;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.format.Metadata;
@@ -105,12 +106,30 @@ final class ModelFile {
   }
 
   private void encoded(Operator operator) {
-    Packing packing = operator.packing();
+    switch (operator.layout()) {
+      case Layout.Tiles tiles -> tiles(operator, tiles);
+      case Layout.Blocks(BlockQuantizer quantizer) -> blocks(operator, quantizer);
+    }
+  }
+
+  private void blocks(Operator operator, BlockQuantizer quantizer) {
     LinearShape shape = operator.source().shape();
-    long matrixBytes =
-        (long) (shape.outputs() / packing.grid().rows())
-            * (shape.inputs() / packing.grid().columns())
-            * packing.packedBytes();
+    add(
+        operator.tensor(),
+        quantizer.type(),
+        List.of((long) shape.outputs(), (long) shape.inputs()),
+        operator.resultBytes(),
+        sink -> {
+          for (Operator.Unit unit : operator.units()) {
+            sink.append(MemorySegment.ofArray(result(unit).matrix().codes()));
+          }
+        });
+  }
+
+  private void tiles(Operator operator, Layout.Tiles layout) {
+    Packing packing = layout.packing();
+    LinearShape shape = operator.source().shape();
+    long matrixBytes = layout.fileBytes(shape.outputs(), shape.inputs());
     add(
         operator.tensor(),
         packing.tiles().type(),
@@ -127,8 +146,14 @@ final class ModelFile {
             sink.append(segment);
           }
         });
-    signs(packing.inputSigns(), operator, operator.inputSigns(), INPUT_SIGNS, shape.inputs());
-    signs(packing.outputSigns(), operator, operator.outputSigns(), OUTPUT_SIGNS, shape.outputs());
+    signs(
+        packing.inputSigns(), operator, operator.inputSigns(packing), INPUT_SIGNS, shape.inputs());
+    signs(
+        packing.outputSigns(),
+        operator,
+        operator.outputSigns(packing),
+        OUTPUT_SIGNS,
+        shape.outputs());
   }
 
   private UnitFile.Result result(Operator.Unit unit) {
@@ -232,8 +257,9 @@ final class ModelFile {
     if (linear.id().role() == Role.ROUTER) {
       return EmbeddingType.F32;
     }
-    if (ModelSource.isAttention(linear) && options.recipe().attention().isPresent()) {
-      return options.recipe().attention().get();
+    if (options.recipe().attention().of(linear.id().role()).orElse(null)
+        instanceof StoredType.Plain(EmbeddingType type)) {
+      return type;
     }
     if (table && options.embeddings().isPresent()) {
       return options.embeddings().get();

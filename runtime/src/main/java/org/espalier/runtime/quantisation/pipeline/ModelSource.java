@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import org.espalier.api.EspalierException.Unsupported;
 import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.format.ModelArtifact;
@@ -127,23 +128,44 @@ final class ModelSource implements AutoCloseable {
     };
   }
 
-  /** Whether it is a matrix of attention. */
-  static boolean isAttention(EncodedLinear linear) {
-    return switch (linear.id().role()) {
-      case QUERY, KEY, VALUE, ATTENTION_OUTPUT -> true;
-      case EMBEDDING, ROUTER, EXPERT_GATE, EXPERT_UP, EXPERT_DOWN, HEAD -> false;
-    };
-  }
-
   /** The operator of some weights; empty when it is not to be quantised or the codec declines. */
   static Optional<Operator> operator(Weights weights, Codec codec, Recipe recipe) {
     if (weights instanceof Weights.Matrix(String stem, EncodedLinear linear)
-        && isQuantizable(linear)
-        && (recipe.attention().isEmpty() || !isAttention(linear))
-        && codec.packing(linear.shape()) instanceof Offer.Accepted<Packing>(Packing packing)) {
-      return Optional.of(new Operator(stem, linear, packing));
+        && isQuantizable(linear)) {
+      return layout(linear, codec, recipe).map(layout -> new Operator(stem, linear, layout));
     }
     return Optional.empty();
+  }
+
+  private static Optional<Layout> layout(EncodedLinear linear, Codec codec, Recipe recipe) {
+    return switch (recipe.attention().of(linear.id().role()).orElse(null)) {
+      case null ->
+          codec.packing(linear.shape()) instanceof Offer.Accepted<Packing>(Packing packing)
+              ? Optional.of(new Layout.Tiles(packing))
+              : Optional.empty();
+      case StoredType.Plain _ -> Optional.empty();
+      case StoredType.Blocks(BlockQuantizer quantizer) ->
+          linear.shape().inputs() % quantizer.size() == 0
+              ? Optional.of(new Layout.Blocks(quantizer))
+              : Optional.empty();
+    };
+  }
+
+  /** Why a matrix that quantising is about is not stored as the recipe wants; empty where it is. */
+  static Optional<String> hindrance(EncodedLinear linear, Codec codec, Recipe recipe) {
+    return switch (recipe.attention().of(linear.id().role()).orElse(null)) {
+      case null ->
+          codec.packing(linear.shape()) instanceof Offer.Declined<Packing>(String reason)
+              ? Optional.of(reason)
+              : Optional.empty();
+      case StoredType.Plain _ -> Optional.empty();
+      case StoredType.Blocks(BlockQuantizer quantizer) ->
+          linear.shape().inputs() % quantizer.size() == 0
+              ? Optional.empty()
+              : Optional.of(
+                  "%s stores blocks of %d values, which rows of %d are not"
+                      .formatted(quantizer.name(), quantizer.size(), linear.shape().inputs()));
+    };
   }
 
   /** All operators that are to be quantised, in the order of the file. */

@@ -11,9 +11,9 @@ import org.espalier.api.model.ActivationSite;
  *
  * @param stem of its tensors' names
  * @param source as the checkpoint has it
- * @param packing how its codes are stored
+ * @param layout how its results are stored
  */
-record Operator(String stem, EncodedLinear source, Packing packing) {
+record Operator(String stem, EncodedLinear source, Layout layout) {
 
   /** One matrix of it: the unit of work. */
   record Unit(Operator operator, int expert) {
@@ -55,15 +55,23 @@ record Operator(String stem, EncodedLinear source, Packing packing) {
 
   /** Name of the tensor of codes. */
   String tensor() {
-    return stem + "." + packing.tiles().suffix();
+    return switch (layout) {
+      case Layout.Tiles(Packing packing) -> stem + "." + packing.tiles().suffix();
+      case Layout.Blocks _ -> stem + ".weight";
+    };
   }
 
-  String inputSigns() {
+  String inputSigns(Packing packing) {
     return stem + "." + packing.inputSigns().suffix();
   }
 
-  String outputSigns() {
+  String outputSigns(Packing packing) {
     return stem + "." + packing.outputSigns().suffix();
+  }
+
+  /** Bytes of the result of one matrix. */
+  int resultBytes() {
+    return Math.toIntExact(layout.resultBytes(rows(), columns()));
   }
 
   List<Unit> units() {

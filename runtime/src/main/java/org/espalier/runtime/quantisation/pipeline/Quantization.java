@@ -14,11 +14,13 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.EspalierException.Unsupported;
-import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
+import org.espalier.api.codec.Packing;
 import org.espalier.api.linear.EncodedLinear;
 import org.espalier.api.math.Parallel;
 import org.espalier.api.model.ActivationSite;
 import org.espalier.api.model.ModelContent.Weights;
+import org.espalier.runtime.quantisation.BlockMatrixQuantizer;
 import org.espalier.runtime.quantisation.MatrixQuantizer;
 import org.espalier.runtime.quantisation.QuantizedMatrix;
 import org.espalier.runtime.quantisation.RotatedHessian;
@@ -81,22 +83,28 @@ public final class Quantization {
     return new Quantization(model, target, tools, possible, listener).run(calibration);
   }
 
-  /** Without what Java has too little memory for. */
+  /** Without what Java has too little memory for, and with nothing left open. */
   private static QuantizationOptions possible(
       Path model,
       Optional<CalibrationTokens> calibration,
       QuantizationTools tools,
       QuantizationOptions options,
       QuantizationListener listener) {
-    if (!options.recipe().predictions()) {
-      return options;
-    }
+    Recipe recipe = options.recipe();
     try (ModelSource source = ModelSource.open(model, tools.providers())) {
       Optional<String> hindrance =
-          PredictionCalibration.hindrance(
-              source, calibration, options.hessians().map(SavedHessians::new), options.threads());
+          recipe.predictions()
+              ? PredictionCalibration.hindrance(
+                  source,
+                  calibration,
+                  options.hessians().map(SavedHessians::new),
+                  options.threads())
+              : Optional.empty();
       hindrance.ifPresent(listener::notice);
-      return hindrance.isEmpty() ? options : options.with(options.recipe().withoutPredictions());
+      boolean tunable =
+          recipe.tuning() > 0
+              && ModelTuning.hindrance(source, calibration, options.threads()).isEmpty();
+      return options.with(recipe.settled(hindrance.isEmpty(), tunable));
     }
   }
 
@@ -212,15 +220,16 @@ public final class Quantization {
   private void noteFallbacks(ModelSource source) {
     for (Weights weights : source.content().weights()) {
       if (weights instanceof Weights.Matrix(String stem, EncodedLinear linear)
-          && ModelSource.isQuantizable(linear)
-          && tools.codec().packing(linear.shape()) instanceof Offer.Declined<?>(String reason)) {
-        listener.notice(
-            "'%s' (%s) stays %s: %s"
-                .formatted(
-                    stem,
-                    linear.shape(),
-                    ModelFile.plainType(linear, options.compatible()),
-                    reason));
+          && ModelSource.isQuantizable(linear)) {
+        ModelSource.hindrance(linear, tools.codec(), options.recipe())
+            .ifPresent(reason ->
+                listener.notice(
+                    "'%s' (%s) stays %s: %s"
+                        .formatted(
+                            stem,
+                            linear.shape(),
+                            ModelFile.plainType(linear, options.compatible()),
+                            reason)));
       }
     }
   }
@@ -253,6 +262,7 @@ public final class Quantization {
                 new QuantizedLayers(
                     source.operators(tools.codec(), options.recipe()),
                     tools.codec(),
+                    tools.providers().codecs(),
                     work,
                     options.seed()))
             : Optional.empty();
@@ -376,7 +386,7 @@ public final class Quantization {
         passes.orElseThrow(() -> new IllegalStateException("no tokens for layer " + layer));
     running.reach(layer);
     Map<ActivationSite, Hessian> hessians =
-        running.hessians(source, layer, widths, options.recipe().gates());
+        running.hessians(source, layer, widths, options.recipe().gated());
     saved.ifPresent(folder -> folder.save(layer, hessians));
     return hessians;
   }
@@ -401,8 +411,7 @@ public final class Quantization {
       Map<Operator.Unit, UnitMoments> moments,
       WorkFolder work,
       WorkerThreads workers) {
-    MatrixQuantizer quantizer =
-        new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
+    MatrixQuantizer quantizer = options.quantizer(tools, workers);
     AtomicInteger done = new AtomicInteger();
     String stage = "quantising layer " + layer;
     progress(stage, 0, units.size());
@@ -430,10 +439,32 @@ public final class Quantization {
 
   private UnitFile.Result quantize(
       Operator.Unit unit, UnitMoments moments, MatrixQuantizer quantizer) {
+    QuantizedMatrix matrix =
+        switch (unit.operator().layout()) {
+          case Layout.Tiles(Packing packing) -> tiles(unit, packing, moments, quantizer);
+          case Layout.Blocks(BlockQuantizer blocks) ->
+              new BlockMatrixQuantizer(blocks, tools.algebra())
+                  .quantize(
+                      unit.name(),
+                      DenseWeights.matrix(unit.operator().source(), unit.expert()),
+                      new BlockMatrixQuantizer.Moments(
+                          moments.inputs().matrix(),
+                          options.damping(),
+                          moments.outputs(),
+                          OUTPUT_DAMPING * options.damping()));
+        };
+    return new UnitFile.Result(matrix, moments.inputs().tokens());
+  }
+
+  private QuantizedMatrix tiles(
+      Operator.Unit unit, Packing packing, UnitMoments moments, MatrixQuantizer quantizer) {
     Operator operator = unit.operator();
-    long seed = options.seed();
-    float[] input = SignVectors.of(seed, operator.inputSigns(), unit.expert(), operator.columns());
-    float[] output = SignVectors.of(seed, operator.outputSigns(), unit.expert(), operator.rows());
+    float[] input =
+        SignVectors.of(
+            options.seed(), operator.inputSigns(packing), unit.expert(), operator.columns());
+    float[] output =
+        SignVectors.of(
+            options.seed(), operator.outputSigns(packing), unit.expert(), operator.rows());
     RotatedHessian inputs =
         quantizer.rotate(unit.name(), moments.inputs().matrix(), input, options.damping());
     Optional<RotatedHessian> outputs =
@@ -442,15 +473,13 @@ public final class Quantization {
             .map(matrix ->
                 quantizer.rotateOutputs(
                     unit.name(), matrix, output, OUTPUT_DAMPING * options.damping()));
-    QuantizedMatrix matrix =
-        quantizer.quantize(
-            unit.name(),
-            DenseWeights.matrix(operator.source(), unit.expert()),
-            inputs,
-            outputs,
-            output,
-            operator.packing());
-    return new UnitFile.Result(matrix, moments.inputs().tokens());
+    return quantizer.quantize(
+        unit.name(),
+        DenseWeights.matrix(operator.source(), unit.expert()),
+        inputs,
+        outputs,
+        output,
+        packing);
   }
 
   private static MatrixReport report(Operator.Unit unit, WorkFolder work) {

@@ -2,6 +2,8 @@ package org.espalier.runtime.quantisation.pipeline;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import org.espalier.api.math.Parallel;
+import org.espalier.runtime.quantisation.MatrixQuantizer;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 
 /**
@@ -37,6 +39,12 @@ public record QuantizationOptions(
     Optional<Path> hessians,
     int threads,
     Optional<Shard> shard) {
+
+  /** What quantises single matrices so. */
+  MatrixQuantizer quantizer(QuantizationTools tools, Parallel parallel) {
+    return new MatrixQuantizer(
+        tools.algebra(), tools.search(), parallel, refinements, recipe.scaling());
+  }
 
   /** The same with another recipe. */
   QuantizationOptions with(Recipe other) {

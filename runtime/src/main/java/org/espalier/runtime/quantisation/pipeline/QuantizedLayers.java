@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.espalier.api.EspalierException.Unsupported;
+import org.espalier.api.Offer;
+import org.espalier.api.codec.BlockQuantizer;
 import org.espalier.api.codec.Codec;
 import org.espalier.api.codec.Packing;
 import org.espalier.api.codec.TensorGroup;
@@ -26,10 +28,19 @@ final class QuantizedLayers {
 
   private final Map<OperatorId, Operator> operators = new LinkedHashMap<>();
   private final Codec codec;
+  private final List<Codec> codecs;
   private final WorkFolder work;
   private final long seed;
 
-  QuantizedLayers(List<Operator> operators, Codec codec, WorkFolder work, long seed) {
+  /**
+   * Layers.
+   *
+   * @param codec of tiles
+   * @param codecs one of which reads blocks
+   */
+  QuantizedLayers(
+      List<Operator> operators, Codec codec, List<Codec> codecs, WorkFolder work, long seed) {
+    this.codecs = List.copyOf(codecs);
     operators.forEach(operator -> this.operators.put(operator.id(), operator));
     this.codec = codec;
     this.work = work;
@@ -84,19 +95,55 @@ final class QuantizedLayers {
     if (operator == null) {
       return original;
     }
-    Packing packing = operator.packing();
+    return switch (operator.layout()) {
+      case Layout.Tiles tiles -> tiles(operator, tiles);
+      case Layout.Blocks(BlockQuantizer quantizer) -> blocks(operator, quantizer);
+    };
+  }
+
+  private EncodedLinear blocks(Operator operator, BlockQuantizer quantizer) {
+    long bytes = operator.resultBytes();
+    int experts = operator.source().shape().experts();
+    MemorySegment blocks = Arena.ofAuto().allocate(experts * bytes, ALIGNMENT);
+    for (Operator.Unit unit : operator.units()) {
+      MemorySegment.copy(
+          MemorySegment.ofArray(result(unit).matrix().codes()),
+          0,
+          blocks,
+          unit.expert() * bytes,
+          bytes);
+    }
+    Tensor weight =
+        new Tensor(
+            operator.tensor(),
+            quantizer.type(),
+            List.of((long) operator.rows(), (long) operator.columns()),
+            blocks);
+    TensorGroup group =
+        new TensorGroup(
+            operator.id(), operator.stem(), operator.source().shape(), Map.of("weight", weight));
+    for (Codec candidate : codecs) {
+      if (candidate.claim(group) instanceof Offer.Accepted<EncodedLinear>(EncodedLinear linear)) {
+        return linear;
+      }
+    }
+    throw new Unsupported("no codec reads %s".formatted(operator.tensor()));
+  }
+
+  private EncodedLinear tiles(Operator operator, Layout.Tiles layout) {
+    Packing packing = layout.packing();
     Map<String, Tensor> members = new LinkedHashMap<>();
-    put(members, operator, packing.tiles(), tiles(operator));
+    put(members, operator, packing.tiles(), codes(operator, layout));
     put(
         members,
         operator,
         packing.inputSigns(),
-        signs(operator, operator.inputSigns(), operator.columns()));
+        signs(operator, operator.inputSigns(packing), operator.columns()));
     put(
         members,
         operator,
         packing.outputSigns(),
-        signs(operator, operator.outputSigns(), operator.rows()));
+        signs(operator, operator.outputSigns(packing), operator.rows()));
     return codec
         .claim(new TensorGroup(operator.id(), operator.stem(), operator.source().shape(), members))
         .orElseThrow(Unsupported::new);
@@ -108,17 +155,19 @@ final class QuantizedLayers {
     members.put(member.suffix(), new Tensor(name, member.type(), member.shape(), bytes));
   }
 
-  private MemorySegment tiles(Operator operator) {
-    Packing packing = operator.packing();
+  private UnitFile.Result result(Operator.Unit unit) {
+    return work.result(unit)
+        .orElseThrow(() -> new IllegalStateException("no result of " + unit.name()));
+  }
+
+  private MemorySegment codes(Operator operator, Layout.Tiles layout) {
+    Packing packing = layout.packing();
     int experts = operator.source().shape().experts();
-    int count =
-        operator.rows() / packing.grid().rows() * (operator.columns() / packing.grid().columns());
-    long bytes = (long) count * packing.packedBytes();
+    long bytes = layout.fileBytes(operator.rows(), operator.columns());
+    int count = Math.toIntExact(bytes / packing.packedBytes());
     MemorySegment tiles = Arena.ofAuto().allocate(experts * bytes, ALIGNMENT);
     for (Operator.Unit unit : operator.units()) {
-      UnitFile.Result result =
-          work.result(unit)
-              .orElseThrow(() -> new IllegalStateException("no result of " + unit.name()));
+      UnitFile.Result result = result(unit);
       packing.pack(
           count,
           result.matrix().codes(),

@@ -9,26 +9,58 @@ import java.util.Optional;
  *
  * @param predictions whether an error of a matrix counts by what it does to the model's
  *     predictions, to second order, rather than to the matrix's own outputs
- * @param gates whether a token counts by the square of its gate in an expert's Hessian
+ * @param gates whether a token counts by the square of its gate in an expert's Hessian; empty: it
+ *     does where outputs count, and gradients, which hold the gates, need no more
  * @param quantizedInputs whether a layer is fitted to what the quantised layers before it give,
  *     rather than to what the original ones give
  * @param shrinkage tokens' worth of the layer's mean that is mixed into every expert's Hessian
+ * @param enlargement by which the code is scaled up beyond the weights' root mean square; empty: 1
+ *     where tuning follows, which scales as well, else {@value #UNTUNED_ENLARGEMENT}
  * @param tuning passes over the calibration text that tune what is stored in F32
- * @param attention how the matrices of attention are stored instead of in codes; empty: in codes
+ * @param attention which matrices of attention are stored otherwise than in codes
  */
 public record Recipe(
     boolean predictions,
-    boolean gates,
+    Optional<Boolean> gates,
     boolean quantizedInputs,
     double shrinkage,
+    Optional<Double> enlargement,
     int tuning,
-    Optional<EmbeddingType> attention) {
+    AttentionTypes attention) {
   /** The published algorithm. */
-  public static final Recipe PUBLISHED = new Recipe(false, false, false, 0, 0, Optional.empty());
+  public static final Recipe PUBLISHED =
+      new Recipe(false, Optional.of(false), false, 0, Optional.of(1.0), 0, AttentionTypes.NONE);
 
-  /** The same with errors counted by what they do to the matrix's own outputs. */
-  Recipe withoutPredictions() {
-    return new Recipe(false, gates, quantizedInputs, shrinkage, tuning, attention);
+  private static final double UNTUNED_ENLARGEMENT = 1.05;
+
+  /**
+   * The same with nothing left open.
+   *
+   * @param predictable whether there is the memory to see what errors do to predictions; where not,
+   *     what they do to outputs counts
+   * @param tunable whether there is the memory to tune
+   */
+  Recipe settled(boolean predictable, boolean tunable) {
+    boolean byPredictions = predictions && predictable;
+    boolean tuned = tuning > 0 && tunable;
+    return new Recipe(
+        byPredictions,
+        Optional.of(gates.orElse(!byPredictions)),
+        quantizedInputs,
+        shrinkage,
+        Optional.of(enlargement.orElse(tuned ? 1 : UNTUNED_ENLARGEMENT)),
+        tuning,
+        attention);
+  }
+
+  /** Whether gates count. */
+  boolean gated() {
+    return gates.orElse(false);
+  }
+
+  /** By what the code is scaled up. */
+  double scaling() {
+    return enlargement.orElse(1.0);
   }
 
   /** What Hessians depend on; nothing for the published algorithm. */
@@ -37,7 +69,7 @@ public record Recipe(
     if (predictions) {
       description.put("objective", "predictions");
     }
-    if (gates) {
+    if (gated()) {
       description.put("gates", "squared");
     }
     return description;
@@ -48,7 +80,8 @@ public record Recipe(
     Map<String, String> description = new LinkedHashMap<>();
     description.put("inputs", quantizedInputs ? "quantized" : "original");
     description.put("shrinkage", Double.toString(shrinkage));
-    description.put("attention", attention.map(Named::of).orElse("codes"));
+    description.put("enlargement", Double.toString(scaling()));
+    description.put("attention", attention.text());
     return description;
   }
 }

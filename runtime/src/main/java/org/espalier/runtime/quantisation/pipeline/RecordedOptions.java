@@ -1,10 +1,12 @@
 package org.espalier.runtime.quantisation.pipeline;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
+import org.espalier.api.codec.Codec;
 import org.espalier.runtime.quantisation.calibration.HessianPolicy;
 
 /** The options as a work folder records them: names and values that people understand. */
@@ -19,7 +21,7 @@ final class RecordedOptions {
     values.put("damping", Double.toString(options.damping()));
     values.put("refinements", Integer.toString(options.refinements()));
     values.put("objective", options.recipe().predictions() ? "predictions" : "outputs");
-    values.put("weighting", options.recipe().gates() ? "gates" : "none");
+    values.put("weighting", options.recipe().gated() ? "gates" : "none");
     values.putAll(options.recipe().ofResults());
     return values;
   }
@@ -37,16 +39,17 @@ final class RecordedOptions {
   /**
    * The options that were recorded.
    *
+   * @param codecs that there are
    * @throws InvalidRequest when they cannot be read
    */
-  static QuantizationOptions read(Map<String, String> values) {
+  static QuantizationOptions read(Map<String, String> values, List<Codec> codecs) {
     try {
       return new QuantizationOptions(
           Long.parseLong(value(values, "seed")),
           constant(HessianPolicy.class, value(values, "hessian")),
           Double.parseDouble(value(values, "damping")),
           Integer.parseInt(value(values, "refinements")),
-          recipe(values),
+          recipe(values, codecs),
           Boolean.parseBoolean(value(values, "compatible")),
           Optional.ofNullable(values.get("embeddings"))
               .map(type -> constant(EmbeddingType.class, type)),
@@ -63,17 +66,15 @@ final class RecordedOptions {
     }
   }
 
-  private static Recipe recipe(Map<String, String> values) {
-    String attention = value(values, "attention");
+  private static Recipe recipe(Map<String, String> values, List<Codec> codecs) {
     return new Recipe(
         value(values, "objective").equals("predictions"),
-        value(values, "weighting").equals("gates"),
+        Optional.of(value(values, "weighting").equals("gates")),
         value(values, "inputs").equals("quantized"),
         Double.parseDouble(value(values, "shrinkage")),
+        Optional.of(Double.parseDouble(value(values, "enlargement"))),
         Integer.parseInt(value(values, "tuning")),
-        attention.equals("codes")
-            ? Optional.empty()
-            : Optional.of(constant(EmbeddingType.class, attention)));
+        AttentionTypes.of(value(values, "attention"), codecs));
   }
 
   private static String value(Map<String, String> values, String name) {

@@ -30,7 +30,7 @@ record RowEncoder(EmbeddingType element, int columns) {
   static RowEncoder of(EmbeddingType element, int columns) {
     if (element == EmbeddingType.Q8_0 && columns % BLOCK != 0) {
       throw new InvalidRequest(
-          "Q8_0 stores blocks of %d values, which rows of %d are not: choose another type for the embeddings"
+          "Q8_0 stores blocks of %d values, which rows of %d are not: choose another type"
               .formatted(BLOCK, columns));
     }
     return new RowEncoder(element, columns);

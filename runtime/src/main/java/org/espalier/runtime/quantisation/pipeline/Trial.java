@@ -97,7 +97,7 @@ final class Trial {
     int width = source.plan().width();
     float[] rows = gaussian(length * width);
     SecondMoments moments =
-        new SecondMoments(widths, options.recipe().gates(), tools.algebra(), workers);
+        new SecondMoments(widths, options.recipe().gated(), tools.algebra(), workers);
     List<Long> ends = new ArrayList<>(List.of(System.nanoTime()));
     new LayerPasses(
             tools.providers().backends(),
@@ -120,26 +120,29 @@ final class Trial {
   /** Seconds that all threads together take for one matrix of each unit's size, summed up. */
   double matrices(List<Operator.Unit> units) {
     Map<LinearShape, Integer> counts = new HashMap<>();
-    units.forEach(unit ->
-        counts.merge(
-            new LinearShape(1, unit.operator().rows(), unit.operator().columns()),
-            1,
-            Integer::sum));
-    long tiles =
-        units.stream().mapToLong(Operator.Unit::weights).sum() / tools.search().grid().size();
+    double blocks = 0;
+    for (Operator.Unit unit : units) {
+      LinearShape shape = new LinearShape(1, unit.operator().rows(), unit.operator().columns());
+      switch (unit.operator().layout()) {
+        case Layout.Tiles _ -> counts.merge(shape, 1, Integer::sum);
+        case Layout.Blocks _ -> blocks += unit.weights();
+      }
+    }
+    double weights = units.stream().mapToLong(Operator.Unit::weights).sum();
+    double tiles = weights / tools.search().grid().size();
     double warmUp = Math.min(WARM_UP, SHARE_OF_WORK * tiles / 1000);
     double sum = 0;
     for (Map.Entry<LinearShape, Integer> entry : counts.entrySet()) {
       sum += entry.getValue() * matrix(entry.getKey(), warmUp / counts.size());
     }
-    return sum;
+    // A block's search takes no longer than a tile's; there are few.
+    return weights > blocks ? sum * weights / (weights - blocks) : sum;
   }
 
   /** Rotates and factors one Hessian, quantises some rows of tiles, and takes the best times. */
   private double matrix(LinearShape shape, double warmUp) {
     int n = shape.inputs();
-    MatrixQuantizer quantizer =
-        new MatrixQuantizer(tools.algebra(), tools.search(), workers, options.refinements());
+    MatrixQuantizer quantizer = options.quantizer(tools, workers);
     boolean predictions = options.recipe().predictions();
     // Rows of tiles are shared out among threads, or whole matrices where rows depend on each
     // other.

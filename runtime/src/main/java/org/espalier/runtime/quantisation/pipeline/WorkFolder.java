@@ -159,7 +159,7 @@ final class WorkFolder implements Results, AutoCloseable {
 
   /** A result that some folder holds. */
   static Optional<UnitFile.Result> result(Path folder, Operator.Unit unit) {
-    return UnitFile.read(folder.resolve(unit.name() + RESULT), codeBytes(unit.operator()));
+    return UnitFile.read(folder.resolve(unit.name() + RESULT), unit.operator().resultBytes());
   }
 
   /** Whether there is a result of a unit; it may be damaged. */
@@ -170,14 +170,6 @@ final class WorkFolder implements Results, AutoCloseable {
   /** Keeps the result of a unit. */
   void keep(Operator.Unit unit, UnitFile.Result result) {
     UnitFile.write(folder.resolve(unit.name() + RESULT), result);
-  }
-
-  private static int codeBytes(Operator operator) {
-    int tiles =
-        operator.rows()
-            / operator.packing().grid().rows()
-            * (operator.columns() / operator.packing().grid().columns());
-    return Math.multiplyExact(tiles, operator.packing().codeBytes());
   }
 
   /** The description goes last: results that have lost it would be taken for those of another. */

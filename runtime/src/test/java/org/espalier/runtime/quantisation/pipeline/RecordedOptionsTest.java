@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.espalier.api.EspalierException.InvalidRequest;
@@ -15,12 +16,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class RecordedOptionsTest {
   private static QuantizationOptions options(Optional<EmbeddingType> embeddings, String name) {
+    AttentionTypes attention =
+        AttentionTypes.of(name.isEmpty() ? "codes" : "v=q8_0,k=f16", List.of());
     return new QuantizationOptions(
         -7,
         HessianPolicy.TOKEN_WEIGHTED,
         0.1234567890123,
         3,
-        new Recipe(!name.isEmpty(), name.isEmpty(), !name.isEmpty(), 0.5, 2, embeddings),
+        new Recipe(
+            !name.isEmpty(),
+            Optional.of(name.isEmpty()),
+            !name.isEmpty(),
+            0.5,
+            Optional.of(1.25),
+            2,
+            attention),
         embeddings.isEmpty(),
         embeddings,
         name.isEmpty() ? Optional.empty() : Optional.of(name),
@@ -43,7 +53,7 @@ class RecordedOptionsTest {
         new QuantizationOptions[] {
           options(Optional.empty(), ""), options(Optional.of(EmbeddingType.Q8_0), "a = b")
         }) {
-      assertEquals(options, RecordedOptions.read(recorded(options)));
+      assertEquals(options, RecordedOptions.read(recorded(options), List.of()));
     }
   }
 
@@ -52,7 +62,7 @@ class RecordedOptionsTest {
   void whatCannotBeReadIsRefused(String name, String value) {
     Map<String, String> recorded = recorded(options(Optional.empty(), ""));
     recorded.put(name, value);
-    assertThrows(InvalidRequest.class, () -> RecordedOptions.read(recorded));
+    assertThrows(InvalidRequest.class, () -> RecordedOptions.read(recorded, List.of()));
   }
 
   @Test
@@ -60,7 +70,7 @@ class RecordedOptionsTest {
     Map<String, String> recorded = recorded(options(Optional.empty(), ""));
     recorded.remove("damping");
     InvalidRequest refused =
-        assertThrows(InvalidRequest.class, () -> RecordedOptions.read(recorded));
+        assertThrows(InvalidRequest.class, () -> RecordedOptions.read(recorded, List.of()));
     assertTrue(refused.getMessage().contains("damping"));
   }
 }
