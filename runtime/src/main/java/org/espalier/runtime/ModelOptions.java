@@ -17,6 +17,9 @@ import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 
 /** How to open a model. Never changes: each method that changes something gives other options. */
 public final class ModelOptions {
+  /** More threads than this are a slip of the pen, and would bring the machine to a stop. */
+  public static final int MOST_THREADS = 4096;
+
   private Optional<BackendId> backend = Optional.empty();
   private Precision precision = Precision.FAST;
   private int threads;
@@ -48,7 +51,7 @@ public final class ModelOptions {
    * The best backend, fast arithmetic, passes of 512 tokens, nothing overridden.
    *
    * @param threads workers of the host
-   * @throws InvalidRequest when there are none
+   * @throws InvalidRequest as for {@link #withThreads}
    */
   public static ModelOptions of(int threads) {
     return new ModelOptions(0).withThreads(threads);
@@ -71,11 +74,16 @@ public final class ModelOptions {
   /**
    * This, but with so many workers.
    *
-   * @throws InvalidRequest when there are none
+   * @param count 1 to {@value #MOST_THREADS}
+   * @throws InvalidRequest when it is another number
    */
   public ModelOptions withThreads(int count) {
     if (count < 1) {
       throw new InvalidRequest("there must be at least 1 thread: " + count);
+    }
+    if (count > MOST_THREADS) {
+      throw new InvalidRequest(
+          "there may be at most %d threads, not %d".formatted(MOST_THREADS, count));
     }
     ModelOptions changed = new ModelOptions(this);
     changed.threads = count;

@@ -202,6 +202,7 @@ final class ModelTest {
     assertThrows(InvalidRequest.class, () -> ModelOptions.of(0));
     ModelOptions good = ModelOptions.of(1);
     assertThrows(InvalidRequest.class, () -> good.withThreads(-1));
+    assertThrows(InvalidRequest.class, () -> good.withThreads(100_000));
     assertEquals(1, good.threads());
   }
 

@@ -19,6 +19,7 @@ import org.espalier.launcher.option.ComputationFlags;
 import org.espalier.launcher.option.ModelFlags;
 import org.espalier.launcher.option.PhysicalCores;
 import org.espalier.runtime.Model;
+import org.espalier.runtime.ModelOptions;
 import org.espalier.runtime.benchmark.MemoryBandwidth;
 import org.espalier.runtime.benchmark.SpeedBenchmark;
 import org.espalier.runtime.benchmark.SpeedResult;
@@ -156,8 +157,9 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private List<BenchReport> run(List<SpeedTest> tests, int count) {
-    if (count < 1) {
-      throw new InvalidRequest("-t: at least one thread is needed");
+    if (count < 1 || count > ModelOptions.MOST_THREADS) {
+      throw new InvalidRequest(
+          "-t: 1 to %d threads are possible, not %d".formatted(ModelOptions.MOST_THREADS, count));
     }
     double hostBandwidth = MemoryBandwidth.measure(count);
     List<BenchReport> reports = new ArrayList<>();

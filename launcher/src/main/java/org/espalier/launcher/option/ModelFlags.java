@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.espalier.api.EspalierException.InvalidRequest;
 import org.espalier.api.format.MetadataValue;
 import org.espalier.runtime.tokenizer.TokenizerCompatibility;
 import picocli.CommandLine.Option;
@@ -47,6 +48,9 @@ public final class ModelFlags extends HubFlags {
 
   /** The file; empty means the demo model. */
   public Optional<Path> path() {
+    if (path.isPresent() && path.get().toString().isEmpty()) {
+      throw new InvalidRequest("-m names no file: its value is empty");
+    }
     return path;
   }
 
