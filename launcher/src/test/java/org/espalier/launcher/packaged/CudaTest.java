@@ -232,7 +232,7 @@ class CudaTest {
         nobody
             .sentence()
             .matches(
-                ".*no backend can run this model \\(cuda: the plan needs .*; cpu: the plan needs .*"),
+                ".*no backend can run this model \\(cuda: the plan needs .*; cpu: it needs .*"),
         nobody.err());
   }
 
