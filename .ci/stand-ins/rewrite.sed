@@ -18,6 +18,7 @@ s#/path/to/jdk#$JAVA_HOME#
 s#file:///tmp/#file://$PWD/#
 
 # Smaller shapes and less of everything, in the demo model's context.
+/espalier (perplexity|compare)/s#-c 512#-c 128#
 s#synthesize (.*) --preset olmoe-1b-7b#synthesize \1 --preset tiny#
 /espalier synthesize/{ / -o /!s#$# -o synthesized.gguf#; }
 /--preset/!s#espalier synthesize#& --preset tiny#
